@@ -1,0 +1,47 @@
+# Finds what scripts/setup installed. PARE_CACHE (default ~/.cache/pare) holds what Debian has not.
+if(DEFINED ENV{PARE_CACHE})
+  set(pare_cache_default "$ENV{PARE_CACHE}")
+else()
+  set(pare_cache_default "$ENV{HOME}/.cache/pare")
+endif()
+set(PARE_CACHE "${pare_cache_default}" CACHE PATH "Where scripts/setup keeps its downloads and builds")
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(LibLZMA REQUIRED)
+find_package(Eigen3 REQUIRED)
+find_package(BLAS REQUIRED)
+
+# onnx's own package file asks for a CMake package of protobuf, which Debian's protobuf has not: find it by module, then take onnx's targets.
+set(Protobuf_USE_STATIC_LIBS ON)
+find_package(Protobuf MODULE REQUIRED)
+set(pare_onnx_targets "${PARE_CACHE}/onnx-1.23.2/lib/cmake/ONNX/ONNXTargets.cmake")
+if(NOT EXISTS "${pare_onnx_targets}")
+  message(FATAL_ERROR "onnx is not in ${PARE_CACHE}; run scripts/setup first")
+endif()
+include("${pare_onnx_targets}")
+set_property(TARGET ONNX::onnx APPEND PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${PARE_CACHE}/onnx-1.23.2/include")
+
+# ONNX Runtime is opened with dlopen; only its headers are needed here.
+if(DEFINED ENV{ONNXRUNTIME_ROOT})
+  set(pare_ort_root "$ENV{ONNXRUNTIME_ROOT}")
+  file(GLOB pare_ort_library_default "${pare_ort_root}/lib/libonnxruntime.so*")
+else()
+  file(GLOB pare_ort_library_default "${PARE_CACHE}/onnxruntime-1.31.1/onnxruntime/capi/libonnxruntime.so*")
+endif()
+list(SORT pare_ort_library_default)
+list(POP_FRONT pare_ort_library_default pare_ort_library_first)
+set(PARE_ONNXRUNTIME_LIBRARY "${pare_ort_library_first}" CACHE FILEPATH "libonnxruntime.so that pare opens unless PARE_ONNXRUNTIME_LIBRARY is set in the environment of the command")
+find_path(PARE_ONNXRUNTIME_INCLUDE onnxruntime_cxx_api.h
+  PATHS "${pare_ort_root}/include" "${PARE_CACHE}/onnxruntime-headers/usr/include/onnxruntime" PATH_SUFFIXES onnxruntime REQUIRED)
+
+if(PARE_WITH_OPENVINO)
+  file(GLOB pare_openvino_default "${PARE_CACHE}/openvino-*/openvino/cmake")
+  find_package(OpenVINO REQUIRED COMPONENTS Runtime PATHS ${pare_openvino_default})
+endif()
+if(PARE_WITH_GDAL)
+  find_package(GDAL REQUIRED)
+endif()
