@@ -16,7 +16,7 @@ find_package(Eigen3 REQUIRED)
 find_package(BLAS REQUIRED)
 
 # onnx's own package file asks for a CMake package of protobuf, which Debian's protobuf has not: find it by module, then take onnx's targets.
-set(Protobuf_USE_STATIC_LIBS ON)
+# protobuf's shared library, since Debian's static one is not position independent and libpare.so could not hold it.
 find_package(Protobuf MODULE REQUIRED)
 set(pare_onnx_targets "${PARE_CACHE}/onnx-1.23.2/lib/cmake/ONNX/ONNXTargets.cmake")
 if(NOT EXISTS "${pare_onnx_targets}")

@@ -1,0 +1,136 @@
+#include "pare/model_io.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <limits>
+#include <set>
+
+#include "core/atomic_file.h"
+#include "core/fail.h"
+#include "graph/external_data.h"
+#include "graph/proto.h"
+#include "graph/sniff.h"
+
+namespace pare {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::int64_t kProtobufLimit = std::numeric_limits<std::int32_t>::max();
+
+Model parse(std::span<const std::byte> bytes, const std::string& what, const ExternalReader& external) {
+  if (const std::string foreign = describe_foreign_file(bytes); !foreign.empty())
+    fail(ErrorCode::kMalformedModel, "{} is not an ONNX file: it is {}", what, foreign);
+  if (static_cast<std::int64_t>(bytes.size()) > kProtobufLimit)
+    fail(ErrorCode::kMalformedModel,
+         "{} has {} bytes; an ONNX file can have 2 GiB at most\n  remedy: export it with external data", what,
+         bytes.size());
+  onnx::ModelProto proto;
+  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  google::protobuf::io::CodedInputStream coded(&stream);
+  coded.SetTotalBytesLimit(std::numeric_limits<int>::max());
+  coded.SetRecursionLimit(200);
+  const bool whole = proto.ParseFromCodedStream(&coded) && coded.ConsumedEntireMessage();
+  if (!whole && proto.has_graph())
+    fail(ErrorCode::kMalformedModel, "{} is a truncated or damaged ONNX file\n  remedy: download or export it again",
+         what);
+  if (!whole || !proto.has_graph())
+    fail(ErrorCode::kMalformedModel,
+         "{} is not an ONNX file (or damaged from its start)\n  remedy: export the network to ONNX", what);
+  if (proto.graph().node_size() == 0 && proto.graph().output_size() == 0)
+    fail(ErrorCode::kMalformedModel, "{} holds an empty graph\n  remedy: export the network again", what);
+  Model model = from_proto(proto, external);
+  sort_topologically(model.graph);
+  return model;
+}
+
+/// Bytes that the weights alone take when serialized.
+std::int64_t weight_bytes(const Graph& graph) {
+  std::int64_t total = 0;
+  for (const auto& entry : graph.initializers) total += entry.tensor.size_bytes();
+  for (const Node& node : graph.nodes)
+    for (const Attribute& attribute : node.attributes) {
+      if (const auto* tensor = std::get_if<Tensor>(&attribute.value)) total += tensor->size_bytes();
+      if (const auto* inner = std::get_if<std::shared_ptr<const Graph>>(&attribute.value))
+        total += weight_bytes(**inner);
+    }
+  return total;
+}
+
+void write_entry(onnx::TensorProto& proto, const char* key, const std::string& value) {
+  auto* entry = proto.add_external_data();
+  entry->set_key(key);
+  entry->set_value(value);
+}
+
+std::string serialized(const onnx::ModelProto& proto) {
+  if (static_cast<std::int64_t>(proto.ByteSizeLong()) > kProtobufLimit)
+    fail(ErrorCode::kUnsupported,
+         "the model takes {} bytes; one protobuf message holds 2 GiB at most\n  remedy: save it with external data",
+         proto.ByteSizeLong());
+  return proto.SerializeAsString();
+}
+
+}  // namespace
+
+Model load_model(const fs::path& path, const LoadOptions& options) {
+  std::error_code error;
+  if (!fs::exists(path, error)) fail(ErrorCode::kIo, "cannot read {}: no such file", path.string());
+  const MappedFile file(path);
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return parse(file.bytes(), path.string(), external_reader(folder, options.allow_external_links));
+}
+
+Model parse_model(std::span<const std::byte> bytes, const fs::path& folder) {
+  return parse(bytes, "the model in memory", external_reader(folder, false));
+}
+
+void save_model(const Model& model, const fs::path& path, const SaveOptions& options) {
+  AtomicFile file(path);
+  if (weight_bytes(model.graph) < options.external_threshold_bytes) {
+    file.write(serialized(to_proto(model)));
+    file.commit();
+    return;
+  }
+  const fs::path data_path = path.string() + ".data";
+  AtomicFile data(data_path);
+  constexpr std::int64_t kAlignment = 64;
+  const std::string padding(kAlignment, '\0');
+  const onnx::ModelProto proto = to_proto(model, {.write_data = [&](const Tensor& tensor, onnx::TensorProto& out) {
+                                            if (tensor.size_bytes() < options.external_tensor_bytes) return false;
+                                            const std::int64_t gap =
+                                                (kAlignment - data.written() % kAlignment) % kAlignment;
+                                            data.write(padding.data(), static_cast<std::size_t>(gap));
+                                            out.set_data_location(onnx::TensorProto::EXTERNAL);
+                                            write_entry(out, "location", data_path.filename().string());
+                                            write_entry(out, "offset", std::to_string(data.written()));
+                                            write_entry(out, "length", std::to_string(tensor.size_bytes()));
+                                            data.write(tensor.bytes().data(), tensor.bytes().size());
+                                            return true;
+                                          }});
+  file.write(serialized(proto));
+  file.close();
+  data.commit();
+  file.commit();
+}
+
+std::string serialize_model(const Model& model) { return serialized(to_proto(model)); }
+
+std::int64_t size_on_disk(const fs::path& path) {
+  std::error_code error;
+  auto total = static_cast<std::int64_t>(fs::file_size(path, error));
+  if (error) fail(ErrorCode::kIo, "cannot read {}: {}", path.string(), error.message());
+  std::set<fs::path> seen;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const ExternalReader reader = external_reader(folder, true);
+  const MappedFile file(path);
+  parse(file.bytes(), path.string(),
+        [&](const ExternalPlace& place, DType dtype, const Shape& shape, const std::string& name) {
+          if (seen.insert(folder / place.location).second)
+            total += static_cast<std::int64_t>(fs::file_size(folder / place.location, error));
+          return reader(place, dtype, shape, name);
+        });
+  return total;
+}
+
+}  // namespace pare
