@@ -38,7 +38,7 @@ const std::vector<std::pair<std::string, std::set<std::string>>> kOwned = {
     {"onnxruntime", {"runtime/onnxruntime"}},
     {"openvino/", {"runtime/openvino"}},
     {"gdal", {"data"}},
-    {"nlohmann/", {"core", "data", "compress", "report", "cli"}},
+    {"nlohmann/", {"core", "runtime/onnxruntime", "data", "compress", "report", "cli"}},
     {"CLI/", {"cli"}},
 };
 

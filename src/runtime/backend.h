@@ -1,0 +1,32 @@
+// backend.h - what open_session asks of a runtime's own folder.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pare/session.h"
+
+namespace pare {
+
+/// A model made ready for a runtime: serialized, or in a file (with its external data beside it).
+struct ModelSource {
+  std::string bytes;           ///< empty: load `file`
+  std::filesystem::path file;  ///< empty: load `bytes`
+  std::vector<ValueInfo> inputs;
+  std::vector<ValueInfo> outputs;  ///< the model's, then the extra ones, named as they were asked for
+  /// What the serialized model calls each output; differs from outputs[i].name for an extra output that is an input, an
+  /// initializer or an output already.
+  std::vector<std::string> output_names;
+};
+
+/// Both throw Error(kUnsupported) with the runtime's message quoted. They fill in the type of outputs that have none.
+[[nodiscard]] std::unique_ptr<Session> open_in_onnxruntime(const ModelSource& source, const SessionOptions& options);
+[[nodiscard]] std::unique_ptr<Session> open_in_openvino(const ModelSource& source, const SessionOptions& options);
+
+/// Throw Error(kUnsupported), saying how to get it, when the library cannot be opened.
+[[nodiscard]] std::string onnxruntime_version();
+[[nodiscard]] std::string openvino_version();
+
+}  // namespace pare

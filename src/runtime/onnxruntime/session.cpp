@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <filesystem>
+#include <optional>
+
+#include "core/atomic_file.h"
+#include "core/fail.h"
+#include "runtime/backend.h"
+#include "runtime/check_inputs.h"
+#include "runtime/onnxruntime/library.h"
+#include "runtime/onnxruntime/profile.h"
+#include "runtime/onnxruntime/values.h"
+#include "runtime/temp_folder.h"
+
+namespace pare {
+namespace {
+
+bool has_symbolic_shape(const std::vector<ValueInfo>& inputs) {
+  return std::any_of(inputs.begin(), inputs.end(), [](const ValueInfo& info) { return !info.static_shape(); });
+}
+
+class OrtSession : public Session {
+ public:
+  OrtSession(const ModelSource& source, const SessionOptions& options)
+      : library_(onnxruntime_library()),
+        threads_(options.threads),
+        optimize_(options.optimize),
+        inputs_(source.inputs),
+        outputs_(source.outputs),
+        output_names_(source.output_names) {
+    try {
+      if (options.profile) profile_folder_.emplace();
+      const Ort::SessionOptions settings = make_settings();
+      session_ = source.bytes.empty() ? Ort::Session(library_->env, source.file.c_str(), settings)
+                                      : Ort::Session(library_->env, source.bytes.data(), source.bytes.size(), settings);
+      shrink_.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+      fill_output_types();
+    } catch (const Ort::Exception& error) {
+      fail_with(*library_, "ONNX Runtime does not load the model", error);
+    }
+    for (const ValueInfo& input : inputs_) input_pointers_.push_back(input.name.c_str());
+    for (const std::string& name : output_names_) output_pointers_.push_back(name.c_str());
+  }
+
+  const std::vector<ValueInfo>& inputs() const override { return inputs_; }
+  const std::vector<ValueInfo>& outputs() const override { return outputs_; }
+
+  void bind(const NamedTensors& inputs) override {
+    check_inputs(inputs_, inputs);
+    std::vector<Tensor> tensors;
+    std::vector<Ort::Value> values;
+    std::vector<Shape> shapes;
+    try {
+      for (const ValueInfo& input : inputs_) {
+        tensors.push_back(inputs.at(input.name));
+        values.push_back(to_ort(tensors.back()));
+        shapes.push_back(tensors.back().shape());
+      }
+    } catch (const Ort::Exception& error) {
+      fail_with(*library_, "ONNX Runtime does not take the inputs", error);
+    }
+    // The arena keeps every block it ever needed. After a change of shape the old blocks fit nothing, so one run gives
+    // back what it does not use; runs of the same shape that follow are not slowed down.
+    shrink_next_ = !bound_shapes_.empty() && shapes != bound_shapes_;
+    bound_shapes_ = std::move(shapes);
+    bound_values_ = std::move(values);
+    bound_tensors_ = std::move(tensors);
+    bound_ = true;
+  }
+
+  void run_bound() override {
+    if (!bound_) fail(ErrorCode::kInvalidArgument, "nothing is bound to the session's inputs\n  remedy: call bind()");
+    result_values_.clear();
+    results_.clear();
+    try {
+      result_values_ = session_.Run(shrink_next_ ? shrink_ : plain_, input_pointers_.data(), bound_values_.data(),
+                                    bound_values_.size(), output_pointers_.data(), output_pointers_.size());
+    } catch (const Ort::Exception& error) {
+      fail_with(*library_, "ONNX Runtime does not run the model on these inputs", error);
+    }
+    shrink_next_ = false;
+  }
+
+  std::vector<Tensor> results() override {
+    if (results_.empty()) {
+      if (result_values_.size() != outputs_.size())
+        fail(ErrorCode::kInvalidArgument, "the session has not run yet\n  remedy: call run_bound() before results()");
+      std::vector<Ort::Value> values = std::move(result_values_);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        results_.push_back(from_ort(std::move(values[i]), outputs_[i].name, library_));
+    }
+    return results_;
+  }
+
+  std::vector<NodeTime> profile() override {
+    if (!profile_folder_ && !profile_)
+      fail(ErrorCode::kInvalidArgument, "the session keeps no profile\n  remedy: open it with SessionOptions::profile");
+    if (!profile_) {
+      try {
+        Ort::AllocatorWithDefaultOptions allocator;
+        const Ort::AllocatedStringPtr file = session_.EndProfilingAllocated(allocator);
+        profile_ = parse_profile(read_whole_file(file.get()));
+      } catch (const Ort::Exception& error) {
+        fail_with(*library_, "ONNX Runtime gives no profile", error);
+      }
+      profile_folder_.reset();
+    }
+    return *profile_;
+  }
+
+  std::string description() const override {
+    return fmt::format("ONNX Runtime {}, {} thread{}{}", library_->version, threads_, threads_ == 1 ? "" : "s",
+                       optimize_ ? "" : ", graph optimizations off");
+  }
+
+ private:
+  Ort::SessionOptions make_settings() const {
+    Ort::SessionOptions settings;
+    settings.SetIntraOpNumThreads(threads_);
+    settings.SetInterOpNumThreads(1);
+    settings.SetExecutionMode(ORT_SEQUENTIAL);
+    settings.SetGraphOptimizationLevel(optimize_ ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
+    settings.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
+    if (threads_ == 1) {
+      settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+    } else {
+      // Threads that spin on after a run would take the processor from the session that is timed next.
+      settings.AddConfigEntry("session.force_spinning_stop", "1");
+    }
+    // Weights outside the arena: it then holds activations only, and can shrink.
+    settings.AddConfigEntry("session.use_device_allocator_for_initializers", "1");
+    // A memory pattern is kept for every input shape ever seen.
+    if (has_symbolic_shape(inputs_)) settings.DisableMemPattern();
+    if (profile_folder_) settings.EnableProfiling((profile_folder_->path() / "profile").c_str());
+    return settings;
+  }
+
+  void fill_output_types() {
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      if (outputs_[i].dtype == DType::kUndefined && outputs_[i].opaque_type.empty())
+        fill_type(outputs_[i], session_.GetOutputTypeInfo(i));
+  }
+
+  std::shared_ptr<OrtLibrary> library_;
+  int threads_;
+  bool optimize_;
+  std::vector<ValueInfo> inputs_, outputs_;
+  std::vector<std::string> output_names_;
+  std::vector<const char*> input_pointers_, output_pointers_;
+  std::optional<TempFolder> profile_folder_;
+  std::optional<std::vector<NodeTime>> profile_;
+  Ort::RunOptions plain_, shrink_;
+  Ort::Session session_{nullptr};
+  std::vector<Tensor> bound_tensors_;  // what bound_values_ look at
+  std::vector<Ort::Value> bound_values_;
+  std::vector<Shape> bound_shapes_;
+  bool bound_ = false;
+  bool shrink_next_ = false;
+  std::vector<Ort::Value> result_values_;
+  std::vector<Tensor> results_;
+};
+
+}  // namespace
+
+std::unique_ptr<Session> open_in_onnxruntime(const ModelSource& source, const SessionOptions& options) {
+  return std::make_unique<OrtSession>(source, options);
+}
+
+std::string onnxruntime_version() { return onnxruntime_library()->version; }
+
+}  // namespace pare
