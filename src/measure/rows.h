@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pare/dataset.h"
+#include "pare/progress.h"
 #include "pare/session.h"
 
 namespace pare {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "runtime/backend.h"
-#include "runtime/temp_folder.h"
+#include "core/temp_folder.h"
 
 namespace pare {
 

@@ -12,7 +12,7 @@
 #include "runtime/onnxruntime/library.h"
 #include "runtime/onnxruntime/profile.h"
 #include "runtime/onnxruntime/values.h"
-#include "runtime/temp_folder.h"
+#include "core/temp_folder.h"
 
 namespace pare {
 namespace {

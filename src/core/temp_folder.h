@@ -1,13 +1,13 @@
-// temp_folder.h - a folder of our own for files that a runtime insists on; gone with everything in it when destroyed.
+// temp_folder.h - a folder for files in between, removed with everything in it.
 #pragma once
 
 #include <filesystem>
 
 namespace pare {
 
+/// In the system's temporary folder. Throws Error(kIo).
 class TempFolder {
  public:
-  /// Throws Error(kIo).
   TempFolder();
   ~TempFolder();
   TempFolder(const TempFolder&) = delete;
