@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ struct Node {
   std::vector<std::string> outputs;  ///< value names; "" is an optional output left out
   std::vector<Attribute> attributes;
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::string unread = {};  ///< serialized NodeProto of the fields that pare does not know (device configurations ...)
 
   [[nodiscard]] bool is(std::string_view op) const noexcept { return domain.empty() && op_type == op; }
   /// The name of input or output `index`, "" if it is left out or beyond the end.
@@ -79,6 +81,7 @@ struct ValueInfo {
   std::string
       opaque_type;  ///< serialized TypeProto where the value is no dense tensor (sequence, map, optional, sparse)
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::string denotation = {};  ///< of the type ("IMAGE")
 
   /// The shape if every dimension is a number.
   [[nodiscard]] std::optional<Shape> static_shape() const;
@@ -113,9 +116,13 @@ class Initializers {
   [[nodiscard]] auto end() const noexcept { return entries_.end(); }
 
  private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
   void reindex();
   std::vector<Entry> entries_;
-  std::unordered_map<std::string, std::size_t> index_;
+  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
 };
 
 /// A plain value: copy it, change the copy. Copies share all tensors. Nothing is kept consistent behind your back;
@@ -133,9 +140,10 @@ struct Graph {
   std::vector<std::string> sparse_initializers;       ///< serialized SparseTensorProto
   std::vector<std::string> quantization_annotations;  ///< serialized TensorAnnotation
   std::vector<std::pair<std::string, std::string>> metadata;
+  std::string unread = {};  ///< serialized GraphProto of the fields that pare does not know
 
   /// The constant behind a value name: an initializer, or the tensor of a Constant node (value, value_float, value_ints
-  /// ...). Empty tensor: not a constant.
+  /// ...). Empty tensor: not a constant. Walks all nodes: many look-ups go through GraphIndex::constant.
   [[nodiscard]] Tensor constant(std::string_view value) const;
   [[nodiscard]] const ValueInfo* find_input(std::string_view value) const noexcept;
   [[nodiscard]] const ValueInfo* find_output(std::string_view value) const noexcept;
@@ -156,8 +164,10 @@ struct Model {
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<std::string> functions;      ///< serialized FunctionProto
   std::vector<std::string> training_info;  ///< serialized TrainingInfoProto
-  std::vector<ValueInfo>
-      weights_as_inputs;  ///< graph inputs of the file that name an initializer (IR 3 style), kept to be written back
+  /// Graph inputs of the file that only name an initializer (IR 3 style). They are not written back: listed as inputs,
+  /// weights are no constants to a runtime, and its optimizations stay away from them. Files come out as IR 4 at least.
+  std::vector<ValueInfo> weights_as_inputs;
+  std::string unread = {};  ///< serialized ModelProto of the fields that pare does not know (device configurations ...)
 
   /// Version of ONNX's own operator set; 0 if the model imports none.
   [[nodiscard]] std::int64_t opset() const noexcept;
@@ -181,11 +191,14 @@ class GraphIndex {
   [[nodiscard]] bool is_output(std::string_view value) const noexcept;
   /// The one node that reads the value, or -1 when there are none, several, a capture, or it is a graph output too.
   [[nodiscard]] std::int64_t sole_consumer(std::string_view value) const noexcept;
+  /// As Graph::constant, without the walk; of the graph as it was when the index was made.
+  [[nodiscard]] Tensor constant(std::string_view value) const;
 
  private:
   std::unordered_map<std::string, std::int64_t> producers_;
   std::unordered_map<std::string, std::vector<Use>> uses_;
   std::unordered_set<std::string> outputs_;
+  std::unordered_map<std::string, Tensor> constants_;
 };
 
 /// Hands out names that nothing in the graph or its subgraphs uses.

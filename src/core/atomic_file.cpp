@@ -20,6 +20,12 @@ AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)
          target_.string(), folder.string());
   if (std::filesystem::is_directory(target_, ignored))
     fail(ErrorCode::kIo, "cannot write {}: it is a folder\n  remedy: name a file", target_.string());
+  // Pipes and devices (/dev/stdout) are written to, not replaced by a file.
+  if (std::filesystem::exists(target_, ignored) && !std::filesystem::is_regular_file(target_, ignored)) {
+    descriptor_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail_io("write");
+    return;
+  }
   // A target that exists but may not be written stays as it is, although its folder would allow a rename over it.
   if (std::filesystem::exists(target_, ignored) && access(target_.c_str(), W_OK) != 0) fail_io("write");
   std::string pattern = (folder / ("." + target_.filename().string() + ".XXXXXX")).string();
@@ -28,7 +34,8 @@ AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)
   temporary_ = pattern;
   const mode_t mask = umask(0);
   umask(mask);
-  if (fchmod(descriptor_, 0666 & ~mask) != 0) fail_io("write");
+  // Some file systems know no modes: the file is no worse for it.
+  static_cast<void>(fchmod(descriptor_, 0666 & ~mask));
 }
 
 AtomicFile::~AtomicFile() {
@@ -62,6 +69,7 @@ void AtomicFile::close() {
 
 void AtomicFile::commit() {
   close();
+  if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_io("replace");
   committed_ = true;
 }

@@ -9,7 +9,8 @@
 namespace pare {
 
 /// Written beside the target under a temporary name; commit() flushes it to disk and renames it over the target.
-/// Destroyed without commit it leaves nothing. Throws Error(kIo): folder missing, read-only, disk full.
+/// Destroyed without commit it leaves nothing. A target that is a symbolic link is replaced, what it pointed to stays.
+/// Pipes and devices are written to directly. Throws Error(kIo): folder missing, read-only, disk full.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path target);

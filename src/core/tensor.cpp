@@ -1,5 +1,6 @@
 #include "pare/tensor.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -33,9 +34,11 @@ std::int64_t packed_size(DType dtype, const Shape& shape) { return (element_coun
 template <class To, class From>
 To convert(From value) {
   if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    if (!(value > -9.3e18 && value < 9.2e18))
+    if (!(value >= From{-0x1p63} && value < From{0x1p63}))
       return value < 0 ? std::numeric_limits<To>::min() : value > 0 ? std::numeric_limits<To>::max() : To{0};
     return static_cast<To>(std::nearbyint(value));
+  } else if constexpr (std::is_same_v<From, std::uint64_t> && std::is_integral_v<To>) {
+    return static_cast<To>(std::min<std::uint64_t>(value, std::numeric_limits<std::int64_t>::max()));
   } else {
     return static_cast<To>(value);
   }
@@ -104,14 +107,15 @@ bool is_float(DType dtype) noexcept {
 
 std::int64_t element_count(const Shape& shape) {
   std::int64_t count = 1;
-  bool overflow = false;
+  bool overflow = false, zero = false;
   for (const std::int64_t dim : shape) {
     if (dim < 0) fail(ErrorCode::kInvalidArgument, "negative dimension in shape {}", shape_text(shape));
-    if (dim == 0) return 0;
+    zero = zero || dim == 0;
     overflow = overflow || __builtin_mul_overflow(count, dim, &count);
   }
-  // 2^56 elements leave room for the size in bits.
-  if (overflow || count > (std::int64_t{1} << 56))
+  if (zero) return 0;
+  // 2^55 elements leave room for the size in bits.
+  if (overflow || count > (std::int64_t{1} << 55))
     fail(ErrorCode::kInvalidArgument, "shape {} is too large", shape_text(shape));
   return count;
 }

@@ -8,7 +8,7 @@ namespace {
 
 class Checker {
  public:
-  explicit Checker(const Model& model) : model_(model), types_(infer_types(model)) {}
+  explicit Checker(const Model& model) : index_(model.graph), types_(infer_types(model)) {}
 
   void check(const Node& node, std::int64_t index) {
     label_ = node_label(node, index);
@@ -78,6 +78,11 @@ class Checker {
     if (!a || !b || a->size() != 2 || b->size() != 2) return;
     const auto inner_a = (*a)[node.int_or("transA", 0) ? 0 : 1], inner_b = (*b)[node.int_or("transB", 0) ? 1 : 0];
     if (inner_a) equal(inner_b, *inner_a, "the inner dimension of the weight");
+    const auto bias = dims(node.input(2));
+    if (!bias) return;
+    require(bias->size() <= 2, fmt::format("the bias has {} dimensions, at most 2 are possible", bias->size()));
+    const auto columns = (*b)[node.int_or("transB", 0) ? 0 : 1];
+    if (columns && !bias->empty() && bias->back() != 1) equal(bias->back(), *columns, "the length of the bias");
   }
 
   void batchnorm(const Node& node) const {
@@ -91,8 +96,8 @@ class Checker {
 
   void split(const Node& node) const {
     std::vector<std::int64_t> sizes = node.ints_or("split", {});
-    if (const Tensor* given = model_.graph.initializers.find(node.input(1)); sizes.empty() && given)
-      sizes = given->to_int64s();
+    if (const Tensor given = index_.constant(node.input(1)); sizes.empty() && given.dtype() == DType::kInt64)
+      sizes = given.to_int64s();
     const auto input = dims(node.input(0));
     if (sizes.empty() || !input) return;
     require(sizes.size() == node.outputs.size(),
@@ -104,7 +109,7 @@ class Checker {
     equal((*input)[static_cast<std::size_t>(axis)], sum, "the split dimension");
   }
 
-  const Model& model_;
+  GraphIndex index_;
   ValueTypes types_;
   std::string label_;
 };

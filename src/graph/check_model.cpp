@@ -20,10 +20,8 @@ void check_names(const Graph& graph, std::unordered_set<std::string> known, bool
   for (const ValueInfo& input : graph.inputs) define(input.name, "graph input");
   for (const auto& entry : graph.initializers)
     if (is_main || !own.contains(entry.name)) define(entry.name, "initializer");
-  for (const std::string& bytes : graph.sparse_initializers) {
-    onnx::SparseTensorProto sparse;
-    if (sparse.ParseFromString(bytes)) define(sparse.values().name(), "sparse initializer");
-  }
+  for (const std::string& sparse : graph.sparse_initializers)
+    define(sparse_initializer_name(sparse), "sparse initializer");
   std::vector<std::string> all(known.begin(), known.end());
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
@@ -56,6 +54,10 @@ std::string first_line(const std::string& text) {
 }  // namespace
 
 void check_model(const Model& model) {
+  if (model.ir_version > onnx::IR_VERSION)
+    fail(ErrorCode::kUnsupported,
+         "the model has IR version {}; this build of pare knows up to {}\n  remedy: export it with an older ONNX",
+         model.ir_version, static_cast<int>(onnx::IR_VERSION));
   if (model.opset() == 0 && model.opset_imports.empty() && model.ir_version >= 3)
     fail(ErrorCode::kMalformedModel,
          "the model imports no operator set\n  remedy: export it again, or set opset_import");

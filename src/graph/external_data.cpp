@@ -14,14 +14,15 @@ namespace pare {
 namespace fs = std::filesystem;
 
 MappedFile::MappedFile(const fs::path& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) fail(ErrorCode::kIo, "cannot read {}: {}", path.string(), std::strerror(errno));
   struct stat status = {};
   if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    const int code = errno;
     close(descriptor);
-    fail(ErrorCode::kIo, "cannot read {}: {}", path.string(),
-         S_ISDIR(status.st_mode) ? "it is a folder" : std::strerror(code));
+    fail(ErrorCode::kIo, "cannot read {}: it is {}", path.string(),
+         S_ISDIR(status.st_mode) ? "a folder\n  remedy: name the .onnx file in it"
+                                 : "a pipe or device\n  remedy: save it as a file first");
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   void* data = size == 0 ? nullptr : mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);

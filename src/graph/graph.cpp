@@ -5,6 +5,7 @@
 #include <queue>
 
 #include "core/fail.h"
+#include "graph/proto.h"
 
 namespace pare {
 namespace {
@@ -37,6 +38,7 @@ void collect_names(const Graph& graph, std::unordered_set<std::string>& names) {
     for_each_subgraph(node, [&](const Graph& inner) { collect_names(inner, names); });
   }
   for (const auto& entry : graph.initializers) names.insert(entry.name);
+  for (const std::string& sparse : graph.sparse_initializers) names.insert(sparse_initializer_name(sparse));
   for (const auto* infos : {&graph.inputs, &graph.outputs, &graph.value_info})
     for (const ValueInfo& info : *infos) names.insert(info.name);
 }
@@ -67,6 +69,23 @@ std::shared_ptr<const Graph> renamed(const Graph& graph, std::string_view from, 
   for (ValueInfo& output : copy->outputs)
     if (output.name == from) output.name = to, changed = true;
   return changed ? copy : nullptr;
+}
+
+/// The tensor of a Constant node.
+Tensor constant_of(const Node& node) {
+  for (const Attribute& attribute : node.attributes) {
+    if (const auto* tensor = std::get_if<Tensor>(&attribute.value)) return *tensor;
+    if (const auto* number = std::get_if<std::int64_t>(&attribute.value)) return Tensor::scalar(*number);
+    if (const auto* number = std::get_if<float>(&attribute.value)) return Tensor::scalar(*number);
+    if (const auto* text = std::get_if<std::string>(&attribute.value)) return Tensor::from_strings({}, {*text});
+    if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&attribute.value))
+      return Tensor::of<std::int64_t>({static_cast<std::int64_t>(numbers->size())}, *numbers);
+    if (const auto* numbers = std::get_if<std::vector<float>>(&attribute.value))
+      return Tensor::of<float>({static_cast<std::int64_t>(numbers->size())}, *numbers);
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute.value))
+      return Tensor::from_strings({static_cast<std::int64_t>(texts->size())}, *texts);
+  }
+  return {};
 }
 
 }  // namespace
@@ -127,7 +146,7 @@ std::optional<Shape> ValueInfo::static_shape() const {
 }
 
 const Tensor* Initializers::find(std::string_view name) const noexcept {
-  const auto found = index_.find(std::string(name));
+  const auto found = index_.find(name);
   return found == index_.end() ? nullptr : &entries_[found->second].tensor;
 }
 void Initializers::set(const std::string& name, Tensor tensor, std::string doc) {
@@ -150,22 +169,8 @@ void Initializers::reindex() {
 Tensor Graph::constant(std::string_view value) const {
   if (value.empty()) return {};
   if (const Tensor* tensor = initializers.find(value)) return *tensor;
-  for (const Node& node : nodes) {
-    if (!node.is("Constant") || node.output(0) != value) continue;
-    for (const Attribute& attribute : node.attributes) {
-      if (const auto* tensor = std::get_if<Tensor>(&attribute.value)) return *tensor;
-      if (const auto* number = std::get_if<std::int64_t>(&attribute.value)) return Tensor::scalar(*number);
-      if (const auto* number = std::get_if<float>(&attribute.value)) return Tensor::scalar(*number);
-      if (const auto* text = std::get_if<std::string>(&attribute.value)) return Tensor::from_strings({}, {*text});
-      if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&attribute.value))
-        return Tensor::of<std::int64_t>({static_cast<std::int64_t>(numbers->size())}, *numbers);
-      if (const auto* numbers = std::get_if<std::vector<float>>(&attribute.value))
-        return Tensor::of<float>({static_cast<std::int64_t>(numbers->size())}, *numbers);
-      if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute.value))
-        return Tensor::from_strings({static_cast<std::int64_t>(texts->size())}, *texts);
-    }
-    return {};
-  }
+  for (const Node& node : nodes)
+    if (node.is("Constant") && node.output(0) == value) return constant_of(node);
   return {};
 }
 const ValueInfo* Graph::find_input(std::string_view value) const noexcept {
@@ -219,6 +224,13 @@ GraphIndex::GraphIndex(const Graph& graph) {
     });
   }
   for (const ValueInfo& output : graph.outputs) outputs_.insert(output.name);
+  for (const auto& entry : graph.initializers) constants_.emplace(entry.name, entry.tensor);
+  for (const Node& node : graph.nodes)
+    if (node.is("Constant") && !node.output(0).empty()) constants_.emplace(node.output(0), constant_of(node));
+}
+Tensor GraphIndex::constant(std::string_view value) const {
+  const auto found = constants_.find(std::string(value));
+  return found == constants_.end() ? Tensor() : found->second;
 }
 std::int64_t GraphIndex::producer(std::string_view value) const noexcept {
   const auto found = producers_.find(std::string(value));
@@ -298,6 +310,7 @@ std::vector<std::string> captured_values(const Graph& subgraph) {
   std::unordered_set<std::string> own, seen;
   for (const ValueInfo& input : subgraph.inputs) own.insert(input.name);
   for (const auto& entry : subgraph.initializers) own.insert(entry.name);
+  for (const std::string& sparse : subgraph.sparse_initializers) own.insert(sparse_initializer_name(sparse));
   for (const Node& node : subgraph.nodes) own.insert(node.outputs.begin(), node.outputs.end());
   std::vector<std::string> captured;
   const auto read = [&](const std::string& name) {

@@ -39,9 +39,11 @@ Model parse(std::span<const std::byte> bytes, const std::string& what, const Ext
          "{} is not an ONNX file (or damaged from its start)\n  remedy: export the network to ONNX", what);
   if (proto.graph().node_size() == 0 && proto.graph().output_size() == 0)
     fail(ErrorCode::kMalformedModel, "{} holds an empty graph\n  remedy: export the network again", what);
-  Model model = from_proto(proto, external);
-  sort_topologically(model.graph);
-  return model;
+  if (proto.opset_import_size() == 0 && proto.ir_version() >= 3)
+    fail(ErrorCode::kMalformedModel,
+         "{} imports no operator set: it is truncated, or was written wrongly\n  remedy: download or export it again",
+         what);
+  return from_proto(proto, external);
 }
 
 /// Bytes that the weights alone take when serialized.
@@ -63,12 +65,43 @@ void write_entry(onnx::TensorProto& proto, const char* key, const std::string& v
   entry->set_value(value);
 }
 
-std::string serialized(const onnx::ModelProto& proto) {
+void check_size(const onnx::ModelProto& proto) {
   if (static_cast<std::int64_t>(proto.ByteSizeLong()) > kProtobufLimit)
     fail(ErrorCode::kUnsupported,
          "the model takes {} bytes; one protobuf message holds 2 GiB at most\n  remedy: save it with external data",
          proto.ByteSizeLong());
-  return proto.SerializeAsString();
+}
+
+/// Hands what protobuf writes on to the file, so that no second copy of the weights is made. An error waits in `error`
+/// until protobuf, which knows no exceptions, has come back.
+class FileStream final : public google::protobuf::io::CopyingOutputStream {
+ public:
+  explicit FileStream(AtomicFile& file) : file_(file) {}
+  bool Write(const void* data, int size) override {
+    try {
+      file_.write(data, static_cast<std::size_t>(size));
+      return true;
+    } catch (const Error&) {
+      error = std::current_exception();
+      return false;
+    }
+  }
+  std::exception_ptr error;
+
+ private:
+  AtomicFile& file_;
+};
+
+void write_proto(const onnx::ModelProto& proto, AtomicFile& file) {
+  check_size(proto);
+  FileStream stream(file);
+  bool written = false;
+  {
+    google::protobuf::io::CopyingOutputStreamAdaptor adaptor(&stream, 1 << 20);
+    written = proto.SerializeToZeroCopyStream(&adaptor) && adaptor.Flush();
+  }
+  if (stream.error) std::rethrow_exception(stream.error);
+  if (!written) fail(ErrorCode::kInternal, "the model could not be serialized");
 }
 
 }  // namespace
@@ -88,7 +121,7 @@ Model parse_model(std::span<const std::byte> bytes, const fs::path& folder) {
 void save_model(const Model& model, const fs::path& path, const SaveOptions& options) {
   AtomicFile file(path);
   if (weight_bytes(model.graph) < options.external_threshold_bytes) {
-    file.write(serialized(to_proto(model)));
+    write_proto(to_proto(model), file);
     file.commit();
     return;
   }
@@ -108,13 +141,17 @@ void save_model(const Model& model, const fs::path& path, const SaveOptions& opt
                                             data.write(tensor.bytes().data(), tensor.bytes().size());
                                             return true;
                                           }});
-  file.write(serialized(proto));
+  write_proto(proto, file);
   file.close();
   data.commit();
   file.commit();
 }
 
-std::string serialize_model(const Model& model) { return serialized(to_proto(model)); }
+std::string serialize_model(const Model& model) {
+  const onnx::ModelProto proto = to_proto(model);
+  check_size(proto);
+  return proto.SerializeAsString();
+}
 
 std::int64_t size_on_disk(const fs::path& path) {
   std::error_code error;
@@ -126,7 +163,7 @@ std::int64_t size_on_disk(const fs::path& path) {
   const MappedFile file(path);
   parse(file.bytes(), path.string(),
         [&](const ExternalPlace& place, DType dtype, const Shape& shape, const std::string& name) {
-          if (seen.insert(folder / place.location).second)
+          if (seen.insert(fs::weakly_canonical(folder / place.location, error)).second)
             total += static_cast<std::int64_t>(fs::file_size(folder / place.location, error));
           return reader(place, dtype, shape, name);
         });

@@ -20,7 +20,8 @@ struct ExternalPlace {
 /// Hands out the bytes of external data: dtype, shape and name are for messages and checks.
 using ExternalReader = std::function<Tensor(const ExternalPlace&, DType, const Shape&, const std::string& name)>;
 
-/// Takes the message's weights over (it is empty afterwards). Throws Error(kMalformedModel).
+/// Takes the message's weights over (it is empty afterwards); nodes come back sorted, in subgraphs too. Throws
+/// Error(kMalformedModel).
 [[nodiscard]] Model from_proto(onnx::ModelProto& proto, const ExternalReader& external);
 
 /// What a written tensor becomes.
@@ -28,11 +29,13 @@ struct WriteOptions {
   /// Called for every tensor of initializers and attributes; true: it has filled in the data (or its external place)
   /// itself.
   std::function<bool(const Tensor&, onnx::TensorProto&)> write_data;
-  /// Initializers with more bytes become graph inputs of the same type: for checker and shape inference, which need no
-  /// weights. -1: never.
+  /// Initializers and Constant nodes of the main graph with more bytes become graph inputs of the same type: for
+  /// checker and shape inference, which need no weights. -1: never.
   std::int64_t initializers_as_inputs_above = -1;
 };
 [[nodiscard]] onnx::ModelProto to_proto(const Model& model, const WriteOptions& options = {});
 [[nodiscard]] ValueInfo from_proto(const onnx::ValueInfoProto& proto);
+/// The value name of a serialized SparseTensorProto.
+[[nodiscard]] std::string sparse_initializer_name(const std::string& bytes);
 
 }  // namespace pare

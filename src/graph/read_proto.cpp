@@ -20,6 +20,26 @@ std::vector<std::pair<std::string, std::string>> pairs(const Repeated& entries) 
   return result;
 }
 
+// What is left of a message when everything that pare reads is gone: fields of newer ONNX versions, and those that pare
+// carries through unread.
+std::string unread(onnx::NodeProto& proto) {
+  proto.clear_name(), proto.clear_op_type(), proto.clear_domain(), proto.clear_overload(), proto.clear_doc_string();
+  proto.clear_input(), proto.clear_output(), proto.clear_attribute(), proto.clear_metadata_props();
+  return proto.SerializeAsString();
+}
+std::string unread(onnx::GraphProto& proto) {
+  proto.clear_name(), proto.clear_doc_string(), proto.clear_metadata_props(), proto.clear_node();
+  proto.clear_initializer(), proto.clear_sparse_initializer(), proto.clear_quantization_annotation();
+  proto.clear_input(), proto.clear_output(), proto.clear_value_info();
+  return proto.SerializeAsString();
+}
+std::string unread(onnx::ModelProto& proto) {
+  proto.clear_ir_version(), proto.clear_opset_import(), proto.clear_producer_name(), proto.clear_producer_version();
+  proto.clear_domain(), proto.clear_model_version(), proto.clear_doc_string(), proto.clear_graph();
+  proto.clear_metadata_props(), proto.clear_functions(), proto.clear_training_info();
+  return proto.SerializeAsString();
+}
+
 template <class To, class Repeated>
 Tensor gathered(DType dtype, Shape shape, const Repeated& values) {
   std::vector<std::byte> bytes(static_cast<std::size_t>(values.size()) * sizeof(To));
@@ -64,6 +84,8 @@ class Reader {
     for (const auto& info : proto.value_info()) graph.value_info.push_back(from_proto(info));
     graph.nodes.reserve(static_cast<std::size_t>(proto.node_size()));
     for (onnx::NodeProto& entry : *proto.mutable_node()) graph.nodes.push_back(node(entry));
+    graph.unread = unread(proto);
+    sort_topologically(graph);
     return graph;
   }
 
@@ -190,6 +212,7 @@ class Reader {
     node.outputs.assign(proto.output().begin(), proto.output().end());
     node.metadata = pairs(proto.metadata_props());
     for (AttributeProto& entry : *proto.mutable_attribute()) node.attributes.push_back(attribute(entry));
+    node.unread = unread(proto);
     return node;
   }
 
@@ -211,6 +234,7 @@ ValueInfo from_proto(const onnx::ValueInfoProto& proto) {
   }
   const auto& type = proto.type().tensor_type();
   info.dtype = static_cast<DType>(type.elem_type());
+  info.denotation = proto.type().denotation();
   if (!type.has_shape()) return info;
   std::vector<Dim> dims;
   for (const auto& entry : type.shape().dim()) {
@@ -244,7 +268,13 @@ Model from_proto(onnx::ModelProto& proto, const ExternalReader& external) {
   for (ValueInfo& input : model.graph.inputs)
     (model.graph.initializers.contains(input.name) ? model.weights_as_inputs : inputs).push_back(std::move(input));
   model.graph.inputs = std::move(inputs);
+  model.unread = unread(proto);
   return model;
+}
+
+std::string sparse_initializer_name(const std::string& bytes) {
+  onnx::SparseTensorProto sparse;
+  return sparse.ParseFromString(bytes) ? sparse.values().name() : std::string();
 }
 
 }  // namespace pare

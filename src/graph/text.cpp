@@ -17,9 +17,7 @@ Model model_from_text(std::string_view text) {
   const auto status = parser.Parse(proto);
   if (!status.IsOK()) fail(ErrorCode::kMalformedModel, "cannot read the model's text: {}", status.ErrorMessage());
   if (!parser.EndOfInput()) fail(ErrorCode::kMalformedModel, "cannot read the model's text: something follows its end");
-  Model model = from_proto(proto, external_reader({}, false));
-  sort_topologically(model.graph);
-  return model;
+  return from_proto(proto, external_reader({}, false));
 }
 
 std::string model_to_text(const Model& model) {

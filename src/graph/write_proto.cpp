@@ -29,20 +29,14 @@ class Writer {
   explicit Writer(const WriteOptions& options) : options_(options) {}
 
   void graph(const Graph& graph, onnx::GraphProto* proto, bool is_main) const {
+    if (!graph.unread.empty()) parse_opaque(graph.unread, proto);
     proto->set_name(graph.name.empty() ? "graph" : graph.name);
     if (!graph.doc.empty()) proto->set_doc_string(graph.doc);
     write_pairs(graph.metadata, proto->mutable_metadata_props());
     for (const ValueInfo& info : graph.inputs) value_info(info, proto->add_input());
     for (const auto& entry : graph.initializers) {
-      const bool as_input = is_main && options_.initializers_as_inputs_above >= 0 &&
-                            entry.tensor.size_bytes() > options_.initializers_as_inputs_above;
-      if (as_input) {
-        auto* type = proto->add_input();
-        type->set_name(entry.name);
-        auto* tensor_type = type->mutable_type()->mutable_tensor_type();
-        tensor_type->set_elem_type(static_cast<int>(entry.tensor.dtype()));
-        tensor_type->mutable_shape();
-        for (const std::int64_t dim : entry.tensor.shape()) tensor_type->mutable_shape()->add_dim()->set_dim_value(dim);
+      if (is_main && left_out(entry.tensor)) {
+        typed_input(entry.name, entry.tensor, proto->add_input());
         continue;
       }
       auto* out = proto->add_initializer();
@@ -53,12 +47,31 @@ class Writer {
     for (const std::string& bytes : graph.sparse_initializers) parse_opaque(bytes, proto->add_sparse_initializer());
     for (const std::string& bytes : graph.quantization_annotations)
       parse_opaque(bytes, proto->add_quantization_annotation());
-    for (const Node& entry : graph.nodes) node(entry, proto->add_node());
+    for (const Node& entry : graph.nodes) {
+      const Attribute* value = is_main && entry.is("Constant") ? entry.find_attribute("value") : nullptr;
+      const Tensor* constant = value != nullptr ? std::get_if<Tensor>(&value->value) : nullptr;
+      if (constant != nullptr && left_out(*constant)) {
+        typed_input(entry.output(0), *constant, proto->add_input());
+        continue;
+      }
+      node(entry, proto->add_node());
+    }
     for (const ValueInfo& info : graph.outputs) value_info(info, proto->add_output());
     for (const ValueInfo& info : graph.value_info) value_info(info, proto->add_value_info());
   }
 
  private:
+  [[nodiscard]] bool left_out(const Tensor& tensor) const {
+    return options_.initializers_as_inputs_above >= 0 && tensor.size_bytes() > options_.initializers_as_inputs_above;
+  }
+  static void typed_input(const std::string& name, const Tensor& tensor, onnx::ValueInfoProto* proto) {
+    proto->set_name(name);
+    auto* type = proto->mutable_type()->mutable_tensor_type();
+    type->set_elem_type(static_cast<int>(tensor.dtype()));
+    type->mutable_shape();
+    for (const std::int64_t dim : tensor.shape()) type->mutable_shape()->add_dim()->set_dim_value(dim);
+  }
+
   void tensor(const Tensor& tensor, onnx::TensorProto* proto) const {
     proto->set_data_type(static_cast<int>(tensor.dtype()));
     for (const std::int64_t dim : tensor.shape()) proto->add_dims(dim);
@@ -78,6 +91,7 @@ class Writer {
       parse_opaque(info.opaque_type, proto->mutable_type());
       return;
     }
+    if (!info.denotation.empty()) proto->mutable_type()->set_denotation(info.denotation);
     if (info.dtype == DType::kUndefined && !info.shape) return;
     auto* type = proto->mutable_type()->mutable_tensor_type();
     type->set_elem_type(static_cast<int>(info.dtype));
@@ -136,6 +150,7 @@ class Writer {
   static void value(const OpaqueProto&, AttributeProto*) {}  // handled above
 
   void node(const Node& node, onnx::NodeProto* proto) const {
+    if (!node.unread.empty()) parse_opaque(node.unread, proto);
     if (!node.name.empty()) proto->set_name(node.name);
     proto->set_op_type(node.op_type);
     if (!node.domain.empty()) proto->set_domain(node.domain);
@@ -154,6 +169,7 @@ class Writer {
 
 onnx::ModelProto to_proto(const Model& model, const WriteOptions& options) {
   onnx::ModelProto proto;
+  if (!model.unread.empty()) parse_opaque(model.unread, &proto);
   // Before IR 4 every initializer had to be listed as an input; from 4 on that is not needed, and it blocks the
   // runtimes' optimizations.
   proto.set_ir_version(std::max<std::int64_t>(model.ir_version, 4));
