@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "pare/graph.h"
@@ -35,7 +36,7 @@ struct SessionOptions {
   bool force_float32 = false;
   /// Inner values that become outputs after the model's own, in this order. Unknown names throw
   /// Error(kInvalidArgument).
-  std::vector<std::string> extra_outputs;
+  std::vector<std::string> extra_outputs = {};
 };
 
 struct NodeTime {
@@ -86,7 +87,7 @@ struct InputOptions {
   std::int64_t batch = 1;       ///< for a symbolic first dimension
   std::int64_t image_size = 0;  ///< for other symbolic dimensions; 0: 224, or the nearest size the model runs with
   std::uint64_t seed = 0;
-  std::map<std::string, Shape> shapes;  ///< by input name, before anything else
+  std::map<std::string, Shape> shapes = {};  ///< by input name, before anything else
 };
 /// Random inputs of fitting type and shape: floats uniform in [0, 1), integers 0 or 1.
 [[nodiscard]] NamedTensors random_inputs(const std::vector<ValueInfo>& inputs, const InputOptions& options = {});

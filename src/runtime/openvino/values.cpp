@@ -45,7 +45,8 @@ ov::Tensor to_openvino(const Tensor& tensor) {
 
 Tensor from_openvino(const ov::Tensor& tensor, const std::string& name) {
   const DType dtype = from_openvino(tensor.get_element_type());
-  Shape shape(tensor.get_shape().begin(), tensor.get_shape().end());
+  const ov::Shape theirs = tensor.get_shape();
+  Shape shape(theirs.begin(), theirs.end());
   if (dtype == DType::kString) {
     const auto* strings = tensor.data<const std::string>();
     return Tensor::from_strings(std::move(shape), {strings, strings + tensor.get_size()});
