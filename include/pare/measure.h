@@ -27,17 +27,19 @@ enum class Metric { kTop1, kTop5, kMeanIou, kRmse, kAgreement };
 
 /// Regression errors over all values that have a target.
 struct RegressionError {
-  double rmse = 0, mae = 0, bias = 0, r2 = 0;
+  double rmse = 0, mae = 0, bias = 0, r2 = 0;  ///< r2 is NaN when all targets are equal
   std::int64_t distinct_outputs = 0;  ///< distinct output values seen (at most 65,536 counted): banding shows here
 };
 
-/// Agreement of a model's outputs with a reference model's, without labels.
+/// Agreement of a model's outputs with a reference model's, without labels. Its metric is 1 - argmax_flips; outputs
+/// without classes (regression; one number per sample or pixel of an unlabelled dataset) have the share of the
+/// reference's variance that is reproduced instead, and no flips.
 struct Agreement {
   double argmax_flips = 0;  ///< share of samples (or pixels) whose argmax differs
   double cosine = 0;        ///< mean over samples
-  double psnr_db = 0;       ///< against the reference's peak to peak
+  double psnr_db = 0;       ///< against the reference's peak to peak; infinite if nothing differs
   double max_abs = 0;
-  std::int64_t worst_sample = -1;
+  std::int64_t worst_sample = -1;  ///< where max_abs is; -1 if nothing differs
 };
 
 struct Evaluation {
@@ -50,8 +52,9 @@ struct Evaluation {
       per_class;               ///< segmentation: IoU by class, NaN where the class occurs neither in target nor output
   RegressionError regression;  ///< regression only
   Agreement agreement;         ///< kAgreement only
-  /// What the paired test needs: per sample 0/1 hits (top-1), squared error sums (RMSE) or flattened confusion counts
-  /// (IoU).
+  /// What the paired test needs, per sample: 0/1 hits (top-1, agreement), share of pixels (agreement of maps),
+  /// squared error and number of values (RMSE), squared difference and variation of the reference (agreement of
+  /// numbers), or for each class intersection and union in pixels (IoU).
   std::vector<float> scores;
   std::int64_t score_width = 1;  ///< floats per sample in `scores`
 };
