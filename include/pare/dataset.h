@@ -23,7 +23,7 @@ enum class Task { kNone, kClassification, kSegmentation, kRegression };
 /// From stored pixels to the network's input: pick bands, resize, value * scale, then minus mean, over std, then
 /// layout. Every key optional. As JSON: {"resize": [224, 224], "channels": "rgb", "scale": 0.00392156862745098, "mean":
 /// [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "layout": "nchw", "bands": [4, 3, 2], "nodata": -9999}; several
-/// inputs by name: {"inputs": {"image": {...}, "mask": {...}}}.
+/// inputs by name: {"inputs": {"image": {...}, "mask": {...}}}, beside which only "mask_values" may stand.
 struct Preprocess {
   std::optional<std::pair<std::int64_t, std::int64_t>>
       resize;                         ///< height, width; bilinear for images, nearest for masks
@@ -32,7 +32,11 @@ struct Preprocess {
   std::vector<double> mean, std_dev;  ///< one value, or one per channel; empty: 0 and 1
   std::string layout;                 ///< "nchw", "nhwc"; empty: as the network's input shape says
   std::vector<std::int64_t> bands;    ///< 1-based bands of a raster, in the order the network wants
-  std::optional<double> nodata;       ///< pixels of this value become 0 after normalization
+  std::optional<double> nodata;  ///< pixels of this value (and NaN) become 0 after normalization; in masks: unlabelled
+  /// The values in masks that are classes 0, 1, ...; every other value is unlabelled. Empty: the value is the class,
+  /// and 255 is unlabelled. {1, 2}: value 1 is class 0, value 2 class 1, the rest (0, say) unlabelled.
+  std::vector<std::int64_t> mask_values;
+  std::map<std::string, Preprocess> inputs;  ///< one description per input name; empty: this one serves every input
   [[nodiscard]] bool operator==(const Preprocess&) const = default;
 };
 /// Throws Error(kInvalidArgument) naming the key ("preprocess: unknown key 'meen', nearest: 'mean'").
@@ -55,6 +59,9 @@ class Dataset {
   [[nodiscard]] virtual Task task() const = 0;
   [[nodiscard]] virtual std::int64_t size() const = 0;
   [[nodiscard]] virtual std::vector<std::string> class_names() const = 0;  ///< empty if unknown
+  /// How many classes the labels need: the number of names, else the largest label + 1 where labels are known without
+  /// reading all samples; 0: unknown.
+  [[nodiscard]] virtual std::int64_t class_count() const { return static_cast<std::int64_t>(class_names().size()); }
   /// "30,000 images in train.bin.xz (CIFAR-10 binary)".
   [[nodiscard]] virtual std::string description() const = 0;
   /// Throws Error(kIo) naming the file that cannot be decoded, Error(kInvalidArgument) on an index out of range.
@@ -66,10 +73,13 @@ class Dataset {
 struct DatasetOptions {
   Preprocess preprocess;
   /// The inputs of the network that will read the samples: decides layout and size, and is checked against what the
-  /// data has ("expected [N, 4, H, W], the images have 3 channels"). Empty: samples come as stored, float32 NCHW.
+  /// data has ("expected [N, 4, H, W], the images have 3 channels"). Empty: samples come as stored, float32 NCHW, under
+  /// the name "x" (arrays: under their names).
   std::vector<ValueInfo> inputs;
-  std::int64_t limit = 0;                ///< 0: all; else the first `limit` samples
-  std::vector<std::string> class_names;  ///< overrides folder names and their order
+  std::int64_t limit = 0;  ///< 0: all; else the first `limit` samples
+  /// Class folders: the folders in the order of the network's outputs (a name without a folder is a class without
+  /// samples, a folder without a name an error). Elsewhere: names for the labels 0, 1, ...
+  std::vector<std::string> class_names;
 };
 
 /// Opens, by what is there: a folder with one subfolder per class; images/ beside masks/; CIFAR-10 binary (.bin,
@@ -78,6 +88,10 @@ struct DatasetOptions {
 /// what is understood.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path,
                                                     const DatasetOptions& options = {});
+
+/// Throws Error(kInvalidArgument) naming the classes if the data cannot belong to a network of `outputs` outputs:
+/// another number of named classes (two classes fit one output), or labels beyond the outputs.
+void check_classes(const Dataset& dataset, std::int64_t outputs);
 
 /// Random samples for timing and for tests only; results made with them are marked.
 [[nodiscard]] std::unique_ptr<Dataset> random_dataset(const NamedTensors& like, std::int64_t size, std::uint64_t seed);
@@ -110,8 +124,8 @@ struct InputRange {
   std::int64_t count = 0;
 };
 [[nodiscard]] InputRange measure_range(const Dataset& dataset, const std::string& input, std::int64_t samples = 64);
-/// A sentence if `seen` does not look like `expected` (range beyond 1.5 times, or means more than 3 deviations apart),
-/// else empty.
+/// A sentence if `seen` does not look like `expected` (range beyond 1.5 times, means more than 3 deviations apart, or
+/// less than an eighth of the deviation), else empty.
 [[nodiscard]] std::string range_warning(const InputRange& expected, const InputRange& seen);
 
 }  // namespace pare
