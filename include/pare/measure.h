@@ -62,7 +62,7 @@ struct Evaluation {
 struct EvaluateOptions {
   std::int64_t batch_size = 32;
   int workers = 1;
-  std::string output;  ///< name of the output to judge; empty: the first
+  std::string output{};  ///< name of the output to judge; empty: the first
   std::uint64_t seed = 0;
 };
 

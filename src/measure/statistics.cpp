@@ -163,30 +163,59 @@ double variance_inflation(std::span<const double> series) {
   for (double& sign : signs) sign -= mean, variance += sign * sign;
   if (variance == 0) return 1;
   const auto lags = std::max<std::size_t>(1, static_cast<std::size_t>(std::sqrt(static_cast<double>(n))));
-  double first = 0, sum = 0;
+  double first = 0, window = 0;
   for (std::size_t lag = 1; lag <= lags; ++lag) {
     double product = 0;
     for (std::size_t i = lag; i < n; ++i) product += signs[i] * signs[i - lag];
     // A series about its own centre shows too small a correlation, by (1 + 4 r) / n at the first lag.
     const double raw = product / variance, correlation = raw + (1 + 4 * std::max(0.0, raw)) / static_cast<double>(n);
     if (lag == 1) first = correlation;
-    sum += (1 - static_cast<double>(lag) / static_cast<double>(lags + 1)) * correlation;
+    window += (1 - static_cast<double>(lag) / static_cast<double>(lags + 1)) * correlation;
   }
-  // Two estimates of the long-run variance, the larger: lag window, and first-order autoregression.
-  first = std::clamp(first, 0.0, 0.9);
-  return std::max({1.0, 1 + 2 * sum, (1 + first) / (1 - first)});
+  // Two estimates of the long-run variance, the larger: a window over the lags, and the model that each deviation is a
+  // share phi of the one before plus something new. For normal deviations correlated by r their signs are correlated by
+  // 2 / pi * asin(r).
+  const double phi = std::sin(M_PI / 2 * std::clamp(first, 0.0, 0.75));
+  double model = 0;
+  for (double power = phi; power > 1e-4; power *= phi) model += 2 / M_PI * std::asin(power);
+  return 1 + 2 * std::max({0.0, window, model});
 }
 
-Interval median_interval(std::span<const double> series, Rng& rng, int resamples) {
-  const auto n = static_cast<std::int64_t>(series.size());
-  if (n < 2) return {kNaN, kNaN};
-  std::vector<double> medians(static_cast<std::size_t>(resamples)), drawn(series.size());
+namespace {
+
+/// Medians of samples drawn from sorted values with replacement, by counting how often each is drawn.
+std::vector<double> bootstrap_medians(const std::vector<double>& sorted, Rng& rng, int resamples) {
+  const auto n = static_cast<std::int64_t>(sorted.size());
+  std::vector<double> medians(static_cast<std::size_t>(resamples));
+  std::vector<std::int64_t> times(sorted.size());
   for (double& value : medians) {
-    for (double& one : drawn) one = series[static_cast<std::size_t>(rng.below(n))];
-    value = quantile_in_place(drawn, 0.5);
+    std::fill(times.begin(), times.end(), 0);
+    for (std::int64_t draw = 0; draw < n; ++draw) ++times[static_cast<std::size_t>(rng.below(n))];
+    const auto at_rank = [&](std::int64_t rank) {
+      std::size_t index = 0;
+      for (std::int64_t seen = times[0]; seen <= rank; seen += times[++index]) {
+      }
+      return sorted[index];
+    };
+    value = n % 2 == 1 ? at_rank(n / 2) : 0.5 * (at_rank(n / 2 - 1) + at_rank(n / 2));
   }
-  const double centre = median(series), stretch = std::sqrt(variance_inflation(series));
-  const Interval plain = percentile_interval(std::move(medians), n);
+  return medians;
+}
+
+}  // namespace
+
+Interval median_interval(std::span<const double> series, Rng& rng, int resamples) {
+  const double n = static_cast<double>(series.size());
+  if (n < 2) return {kNaN, kNaN};
+  std::vector<double> sorted(series.begin(), series.end());
+  std::sort(sorted.begin(), sorted.end());
+  const Interval plain =
+      percentile_interval(bootstrap_medians(sorted, rng, resamples), static_cast<std::int64_t>(series.size()));
+  // n dependent values tell as much as n / inflation independent ones; fewer values also tell less of their spread.
+  const double inflation = variance_inflation(series), worth = std::max(3.0, n / inflation);
+  const double stretch =
+      inflation == 1 ? 1 : std::sqrt(inflation) * student_quantile(0.975, worth - 1) / student_quantile(0.975, n - 1);
+  const double centre = median(series);
   return {centre - stretch * (centre - plain.low), centre + stretch * (plain.high - centre)};
 }
 
