@@ -18,15 +18,15 @@ bool is_one_of(const Node& node, const std::array<std::string_view, N>& ops) {
 }
 
 bool is_generator(const Node& node) {
-  static constexpr std::array<std::string_view, 9> kOps = {"ConstantOfShape", "Expand", "Tile",   "Range", "EyeLike",
+  static constexpr std::array<std::string_view, 9> kOps = {"ConstantOfShape", "Expand", "Tile",     "Range", "EyeLike",
                                                            "OneHot",          "Resize", "Upsample", "Pad"};
   return is_one_of(node, kOps);
 }
 
 bool is_foldable_kind(const Node& node) {
   static constexpr std::array<std::string_view, 8> kNever = {
-      "Constant", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Multinomial", "Bernoulli", "Dropout",
-      "NonZero"};
+      "Constant",    "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear",
+      "Multinomial", "Bernoulli",      "Dropout",          "NonZero"};
   return node.domain.empty() && !node.has_subgraph() && !is_one_of(node, kNever) &&
          !node.op_type.starts_with("Random") && !node.op_type.starts_with("Sequence") && !node.outputs.empty();
 }
@@ -104,7 +104,8 @@ class ConstantRegion {
     edit_.skip(node, std::move(reason));
   }
 
-  /// From the readers back: a node whose result must be stored and is too large goes out, and its inputs take its place.
+  /// From the readers back: a node whose result must be stored and is too large goes out, and its inputs take its
+  /// place.
   bool decide() {
     bool changed = false;
     for (std::int64_t i = edit_.node_count(); i-- > 0;) {
@@ -123,7 +124,8 @@ class ConstantRegion {
   void drop_orphans() {
     for (std::int64_t i = 0; i < edit_.node_count(); ++i) {
       const std::vector<std::string>& inputs = edit_.node(i).inputs;
-      if (is_inside(i) && !std::all_of(inputs.begin(), inputs.end(), [&](const auto& value) { return is_constant(value); }))
+      if (is_inside(i) &&
+          !std::all_of(inputs.begin(), inputs.end(), [&](const auto& value) { return is_constant(value); }))
         inside_[static_cast<std::size_t>(i)] = false;
     }
   }

@@ -1,8 +1,9 @@
 // Before:        x -> Dropout -> t -> Pad(0, 0, 0, 0) -> u -> Conv -> y
 // After:         x -> Conv -> y
 // Fires when:    Identity; Dropout in inference; Pad by nothing; Slice of everything; Cast to the same type; Reshape,
-//                Flatten, Transpose, Expand that change nothing; Concat, Sum, Max, Min, Mean of one value (empty constants are taken out of a Concat first); Resize and Upsample by 1; Clip without
-//                bounds; + 0, - 0, * 1, / 1 by constants that widen nothing
+//                Flatten, Transpose, Expand that change nothing; Concat, Sum, Max, Min, Mean of one value (empty
+//                constants are taken out of a Concat first); Resize and Upsample by 1; Clip without bounds; + 0, - 0, *
+//                1, / 1 by constants that widen nothing
 // Declines when: Dropout trains or its mask is read; the node hands an input, a weight or an output of the graph out
 //                under another output's name
 // Formula:       y = x
@@ -68,8 +69,6 @@ StepResult run(const Model& model, Context&) {
 
 }  // namespace
 
-StepInfo drop_identity() {
-  return rewrite_step("drop_identity", "Drops nodes whose output is their input", run);
-}
+StepInfo drop_identity() { return rewrite_step("drop_identity", "Drops nodes whose output is their input", run); }
 
 }  // namespace pare

@@ -1,6 +1,7 @@
 // Before:        y = Relu(x), t = Exp(x); initializer w that nobody reads; declared type of a value that is gone
 // After:         y = Relu(x)
-// Fires when:    no output of a node, and no initializer, reaches an output of the graph or a subgraph; a declared inner
+// Fires when:    no output of a node, and no initializer, reaches an output of the graph or a subgraph; a declared
+// inner
 //                type names nothing or contradicts what follows from the inputs; weights are listed as inputs (IR 3)
 // Declines when: the operator is of a domain whose effects pare does not know
 // Formula:       none: nothing that is computed changes
@@ -69,8 +70,7 @@ void drop_declarations(GraphEdit& edit) {
       continue;
     stale.insert(info.name);
   }
-  std::erase_if(edit.change_model().graph.value_info,
-                [&](const ValueInfo& info) { return stale.contains(info.name); });
+  std::erase_if(edit.change_model().graph.value_info, [&](const ValueInfo& info) { return stale.contains(info.name); });
   // Weights that a caller may overwrite keep runtimes from preparing them; pare never leaves them open.
   if (!edit.model().weights_as_inputs.empty())
     edit.done({"inputs", "initializer",

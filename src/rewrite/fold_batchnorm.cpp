@@ -63,8 +63,7 @@ std::string fold_backward(GraphEdit& edit, std::int64_t index, const ChannelAffi
   const std::string input = edit.node(index).input(0);
   const std::int64_t layer = edit.producer(input);
   if (layer < 0) return fmt::format("its input '{}' is made by no layer", input);
-  if (!is_layer(edit.node(layer)))
-    return fmt::format("its input comes from {}", node_label(edit.node(layer), layer));
+  if (!is_layer(edit.node(layer))) return fmt::format("its input comes from {}", node_label(edit.node(layer), layer));
   if (std::string reason = edit.not_private(input); !reason.empty()) return reason;
   if (std::string reason = absorb_behind(edit, layer, affine); !reason.empty()) return reason;
   const std::string output = edit.node(index).output(0);

@@ -1,13 +1,14 @@
 // Before:        W(float16) -> Cast(float) -> Conv;   Shape(x[N,3,32,32]) -> Gather(1) -> Concat -> Reshape
 // After:         W'(float) -> Conv;                   the constant 3 -> Concat -> Reshape
-// Fires when:    Constant nodes (they become initializers); Shape, Size and Gather of a Shape where the dimensions asked
+// Fires when:    Constant nodes (they become initializers); Shape, Size and Gather of a Shape where the dimensions
+// asked
 //                for are numbers that follow from the inputs; every other node all of whose inputs are constants
 // Declines when: the result is larger than 1024 bytes plus its constants, unless it is the weight of a Conv,
 //                ConvTranspose, Gemm, MatMul or BatchNormalization; with ConstantOfShape, Expand, Tile, Range, EyeLike,
-//                OneHot, Resize or Pad among its makers it may add 64 bytes only, weight or not: such nodes are how a file
-//                stays small, and a runtime computes them once as it loads. Never QuantizeLinear and DequantizeLinear
-//                (folding would turn int8 weights into float32), random operators, control flow, other domains, and nodes
-//                that make an output of the graph.
+//                OneHot, Resize or Pad among its makers it may add 64 bytes only, weight or not: such nodes are how a
+//                file stays small, and a runtime computes them once as it loads. Never QuantizeLinear and
+//                DequantizeLinear (folding would turn int8 weights into float32), random operators, control flow, other
+//                domains, and nodes that make an output of the graph.
 // Formula:       the constant part of the graph is run once, unoptimized, in the runtime
 #include <algorithm>
 #include <unordered_set>
@@ -99,8 +100,6 @@ StepResult run(const Model& model, Context& context) {
 
 }  // namespace
 
-StepInfo fold_constants() {
-  return rewrite_step("fold_constants", "Computes once what depends on no input", run);
-}
+StepInfo fold_constants() { return rewrite_step("fold_constants", "Computes once what depends on no input", run); }
 
 }  // namespace pare

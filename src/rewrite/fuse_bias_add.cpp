@@ -49,7 +49,8 @@ PerChannel per_channel(const Tensor& constant, std::int64_t rank, std::int64_t a
     fits = dim == 1 || (i + missing == axis && dim == channels);
   }
   if (!fits) {
-    read.why_not = fmt::format("its constant has shape {}, not one value per channel ({})", shape_text(shape), channels);
+    read.why_not =
+        fmt::format("its constant has shape {}, not one value per channel ({})", shape_text(shape), channels);
     return read;
   }
   read.values = to_doubles(constant);

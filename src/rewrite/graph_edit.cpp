@@ -181,8 +181,7 @@ StepResult GraphEdit::finish() {
   return std::move(result_);
 }
 
-StepInfo rewrite_step(std::string name, std::string summary,
-                      std::function<StepResult(const Model&, Context&)> run) {
+StepInfo rewrite_step(std::string name, std::string summary, std::function<StepResult(const Model&, Context&)> run) {
   StepInfo info;
   info.name = std::move(name);
   info.kind = StepKind::kRewrite;

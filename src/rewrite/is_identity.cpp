@@ -11,7 +11,7 @@ using Ints = std::vector<std::int64_t>;
 std::optional<Ints> ints_of(const GraphEdit& edit, const Node& node, std::size_t input, const char* attribute) {
   if (const Tensor tensor = edit.constant(node.input(input)); !tensor.empty())
     return tensor.dtype() == DType::kInt64 || tensor.dtype() == DType::kInt32 ? std::optional(tensor.to_int64s())
-                                                                             : std::nullopt;
+                                                                              : std::nullopt;
   if (!node.find_attribute(attribute)) return std::nullopt;
   return node.ints_or(attribute, {});
 }

@@ -2,8 +2,9 @@
 // After:         <opset_import: ["" : 13]> y = Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric",
 //                                                    nearest_mode = "floor">(x, , scales)
 // Fires when:    the model's opset is below 13, where per-channel quantization and most fusions of runtimes begin
-// Declines when: an operator has no exact form in opset 13 (named with the reason), or the model has functions of its own
-// Formula:       attributes that became inputs move there (axes, pads, split, min, max, k ...), Softmax over several
+// Declines when: an operator has no exact form in opset 13 (named with the reason), or the model has functions of its
+// own Formula:       attributes that became inputs move there (axes, pads, split, min, max, k ...), Softmax over
+// several
 //                dimensions is flattened around, broadcasts of opset 6 and before become shapes; upgrade_node.cpp
 #include <algorithm>
 
@@ -78,7 +79,8 @@ class Raise {
         } catch (const Error& error) {  // an attribute of a type that the operator never had
           upgrade.why_not = error.what();
         }
-        if (!upgrade.why_not.empty()) refused_.push_back({label, op, "opset stays " + std::to_string(opset_) + ": " + upgrade.why_not});
+        if (!upgrade.why_not.empty())
+          refused_.push_back({label, op, "opset stays " + std::to_string(opset_) + ": " + upgrade.why_not});
         if (!upgrade.done.empty()) done_.push_back({label, op, upgrade.done});
       }
       std::move(site.before.begin(), site.before.end(), std::back_inserter(nodes));

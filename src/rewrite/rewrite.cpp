@@ -1,5 +1,6 @@
 // Before:        a model as its exporter left it
-// After:         the same function with fewer nodes and fewer bytes: raised to opset 13, sorted, constants folded, no-ops
+// After:         the same function with fewer nodes and fewer bytes: raised to opset 13, sorted, constants folded,
+// no-ops
 //                gone, normalization and bias inside the layers, equal weights stored once, nothing unused
 // Fires when:    any rewrite of rewrites.def fires
 // Declines when: every rewrite declines; the reasons of the last round are in `skipped`

@@ -19,7 +19,8 @@ struct Layer {
 };
 
 void map_conv(Layer& layer, const Shape& shape, std::int64_t group) {
-  const std::int64_t per_group = shape[1], kernel = layer.weight.element_count() / std::max<std::int64_t>(shape[0] * shape[1], 1);
+  const std::int64_t per_group = shape[1],
+                     kernel = layer.weight.element_count() / std::max<std::int64_t>(shape[0] * shape[1], 1);
   layer.outputs = shape[0];
   layer.inputs = per_group * group;
   const std::int64_t outputs_per_group = std::max<std::int64_t>(shape[0] / group, 1);
@@ -31,7 +32,8 @@ void map_conv(Layer& layer, const Shape& shape, std::int64_t group) {
 
 /// Weight [C, M/group, k...]: input channel c lies in group c / (C/group).
 void map_conv_transpose(Layer& layer, const Shape& shape, std::int64_t group) {
-  const std::int64_t per_group = shape[1], kernel = layer.weight.element_count() / std::max<std::int64_t>(shape[0] * shape[1], 1);
+  const std::int64_t per_group = shape[1],
+                     kernel = layer.weight.element_count() / std::max<std::int64_t>(shape[0] * shape[1], 1);
   const std::int64_t inputs_per_group = std::max<std::int64_t>(shape[0] / group, 1);
   layer.outputs = per_group * group;
   layer.inputs = shape[0];
@@ -101,8 +103,7 @@ std::string store(GraphEdit& edit, std::int64_t index, const Layer& layer, bool 
     return "the folded weights would not be finite";
   const std::string weight_name = edit.node(index).input(1);
   if (weights_changed)
-    edit.set_weight(index, 1, from_doubles(layer.weight, layer.weights, layer.weight.shape()),
-                    weight_name + "_folded");
+    edit.set_weight(index, 1, from_doubles(layer.weight, layer.weights, layer.weight.shape()), weight_name + "_folded");
   if (!biases_changed) return {};
   Tensor bias = from_doubles(layer.weight, layer.biases, {layer.outputs});
   if (edit.node(index).input(2).empty())

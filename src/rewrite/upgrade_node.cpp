@@ -32,6 +32,15 @@ void put_input(Node& node, std::size_t index, std::string value) {
 /// Base of the names of what the node newly reads: its output's name is unique, its own need not be.
 std::string base_name(const Node& node) { return node.output(0); }
 
+Node new_node(std::string name, std::string op_type, std::vector<std::string> inputs, std::string output) {
+  Node node;
+  node.name = std::move(name);
+  node.op_type = std::move(op_type);
+  node.inputs = std::move(inputs);
+  node.outputs = {std::move(output)};
+  return node;
+}
+
 NodeUpgrade move_ints(Node& node, UpgradeSite& site, const char* attribute, std::size_t input) {
   if (!node.find_attribute(attribute)) return {};
   const Ints values = node.ints_or(attribute, {});
@@ -99,8 +108,9 @@ NodeUpgrade upgrade_dropout(Node& node, UpgradeSite& site) {
   if (site.opset >= 12) return {};
   if (site.opset < 7 && node.int_or("is_test", 0) == 0) return {{}, "it drops values (is_test is 0)"};
   if (site.opset < 10 && !node.output(1).empty()) {
-    // The mask became bool; nobody reads it in inference, and whoever does would get another type.
-    return {{}, "it has a mask output"};
+    // The mask became bool: whoever reads it would get another type.
+    if (site.is_read(node.output(1))) return {{}, "its mask '" + node.output(1) + "' is read"};
+    node.outputs.resize(1);
   }
   node.remove_attribute("is_test");
   const Attribute* ratio = node.find_attribute("ratio");
@@ -140,14 +150,10 @@ NodeUpgrade upgrade_softmax(Node& node, UpgradeSite& site) {
   const std::string input = node.input(0), output = node.output(0);
   const std::string flat = site.fresh(output + "_flat"), result = site.fresh(output + "_rows"),
                     sizes = site.fresh(output + "_shape");
-  Node flatten{.name = site.fresh(output + "_flatten"), .op_type = "Flatten", .inputs = {input}, .outputs = {flat}};
-  flatten.set_attribute("axis", axis);
-  site.insert_before({.name = site.fresh(output + "_sizes"), .op_type = "Shape", .inputs = {input}, .outputs = {sizes}});
-  site.insert_before(std::move(flatten));
-  site.insert_behind({.name = site.fresh(output + "_back"),
-                      .op_type = "Reshape",
-                      .inputs = {result, sizes},
-                      .outputs = {output}});
+  site.insert_before(new_node(site.fresh(output + "_sizes"), "Shape", {input}, sizes));
+  site.insert_before(new_node(site.fresh(output + "_flatten"), "Flatten", {input}, flat));
+  site.before.back().set_attribute("axis", axis);
+  site.insert_behind(new_node(site.fresh(output + "_back"), "Reshape", {result, sizes}, output));
   node.inputs[0] = flat;
   node.outputs[0] = result;
   node.set_attribute("axis", std::int64_t{-1});
@@ -275,7 +281,7 @@ NodeUpgrade upgrade_gemm(Node& node, UpgradeSite& site) {
   return {"broadcast dropped", {}};
 }
 
-NodeUpgrade upgrade_cast(Node& node, UpgradeSite& site) {
+NodeUpgrade upgrade_cast(Node&, UpgradeSite& site) {
   if (site.opset < 6) return {{}, "Cast of opset 5 and before"};
   return {};
 }
@@ -284,46 +290,151 @@ using Upgrade = std::function<NodeUpgrade(Node&, UpgradeSite&)>;
 
 const std::map<std::string, Upgrade>& upgrades() {
   static const std::map<std::string, Upgrade> kUpgrades = {
-      {"Add", upgrade_broadcast},     {"Sub", upgrade_broadcast},        {"Mul", upgrade_broadcast},
-      {"Div", upgrade_broadcast},     {"Pow", upgrade_broadcast},        {"And", upgrade_broadcast},
-      {"Or", upgrade_broadcast},      {"Xor", upgrade_broadcast},        {"Equal", upgrade_broadcast},
-      {"Greater", upgrade_broadcast}, {"Less", upgrade_broadcast},       {"BatchNormalization", upgrade_batchnorm},
-      {"Cast", upgrade_cast},         {"Clip", upgrade_clip},            {"Concat", upgrade_concat},
-      {"Dropout", upgrade_dropout},   {"Gemm", upgrade_gemm},            {"Hardmax", upgrade_softmax},
-      {"LogSoftmax", upgrade_softmax}, {"PRelu", upgrade_prelu},         {"Pad", upgrade_pad},
-      {"ReduceSum", upgrade_axes},    {"Reshape", upgrade_reshape},      {"Resize", upgrade_resize},
-      {"Scatter", upgrade_scatter},   {"Slice", upgrade_slice},          {"Softmax", upgrade_softmax},
-      {"Split", upgrade_split},       {"Squeeze", upgrade_axes},         {"TopK", upgrade_topk},
-      {"Unsqueeze", upgrade_axes},    {"Upsample", upgrade_upsample},
+      {"Add", upgrade_broadcast},      {"Sub", upgrade_broadcast},     {"Mul", upgrade_broadcast},
+      {"Div", upgrade_broadcast},      {"Pow", upgrade_broadcast},     {"And", upgrade_broadcast},
+      {"Or", upgrade_broadcast},       {"Xor", upgrade_broadcast},     {"Equal", upgrade_broadcast},
+      {"Greater", upgrade_broadcast},  {"Less", upgrade_broadcast},    {"BatchNormalization", upgrade_batchnorm},
+      {"Cast", upgrade_cast},          {"Clip", upgrade_clip},         {"Concat", upgrade_concat},
+      {"Dropout", upgrade_dropout},    {"Gemm", upgrade_gemm},         {"Hardmax", upgrade_softmax},
+      {"LogSoftmax", upgrade_softmax}, {"PRelu", upgrade_prelu},       {"Pad", upgrade_pad},
+      {"ReduceSum", upgrade_axes},     {"Reshape", upgrade_reshape},   {"Resize", upgrade_resize},
+      {"Scatter", upgrade_scatter},    {"Slice", upgrade_slice},       {"Softmax", upgrade_softmax},
+      {"Split", upgrade_split},        {"Squeeze", upgrade_axes},      {"TopK", upgrade_topk},
+      {"Unsqueeze", upgrade_axes},     {"Upsample", upgrade_upsample},
   };
   return kUpgrades;
 }
 
-/// Opset from which on the operator means in opset 13 what it meant (more types, optional inputs and attributes with the
-/// old meaning as default may have come since).
+/// Opset from which on the operator means in opset 13 what it meant (more types, optional inputs and attributes with
+/// the old meaning as default may have come since).
 std::int64_t unchanged_since(const std::string& op) {
-  static const std::set<std::string> kSinceOne = {
-      "Abs",          "ArgMax",     "ArgMin",       "AveragePool",       "Ceil",          "Constant",
-      "Conv",         "ConvTranspose", "DepthToSpace", "Elu",            "Exp",           "Flatten",
-      "Floor",        "Gather",     "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid",  "Identity",
-      "InstanceNormalization", "LRN", "LeakyRelu",   "Log",              "LpNormalization", "MatMul",
-      "MaxPool",      "MaxRoiPool", "Neg",          "Not",               "RandomNormal",  "RandomNormalLike",
-      "RandomUniform", "RandomUniformLike", "Reciprocal", "ReduceL1",    "ReduceL2",      "ReduceLogSum",
-      "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin",         "ReduceProd",    "ReduceSumSquare",
-      "Relu",         "Shape",      "Sigmoid",      "Size",              "Softplus",      "Softsign",
-      "SpaceToDepth", "Sqrt",       "Sum",          "Tanh",              "Transpose",     "Max",
-      "Min",          "Mean",       "If",           "Loop"};
-  static const std::set<std::string> kSinceSeven = {
-      "Acos",       "Acosh",         "Asin",           "Asinh",        "Atan",         "Atanh",      "BitShift",
-      "Celu",       "Compress",      "ConcatFromSequence", "ConstantOfShape", "ConvInteger", "Cos",  "Cosh",
-      "CumSum",     "DequantizeLinear", "Det",         "DynamicQuantizeLinear", "Einsum", "Erf",     "Expand",
-      "EyeLike",    "GRU",           "GatherElements", "GatherND",     "GlobalLpPool", "GreaterOrEqual", "IsInf",
-      "IsNaN",      "LSTM",          "LessOrEqual",    "LpPool",       "MatMulInteger", "MaxUnpool", "MeanVarianceNormalization",
-      "Mod",        "Multinomial",   "NonMaxSuppression", "NonZero",   "OneHot",       "QLinearConv", "QLinearMatMul",
-      "QuantizeLinear", "RNN",       "Range",          "ReverseSequence", "RoiAlign",  "Round",      "ScatterElements",
-      "ScatterND",  "Selu",          "Shrink",         "Sign",         "Sin",          "Sinh",       "SequenceAt",
-      "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength", "SplitToSequence", "StringNormalizer",
-      "Tan",        "TfIdfVectorizer", "ThresholdedRelu", "Tile",      "Unique",       "Where"};
+  static const std::set<std::string> kSinceOne = {"Abs",
+                                                  "ArgMax",
+                                                  "ArgMin",
+                                                  "AveragePool",
+                                                  "Ceil",
+                                                  "Constant",
+                                                  "Conv",
+                                                  "ConvTranspose",
+                                                  "DepthToSpace",
+                                                  "Elu",
+                                                  "Exp",
+                                                  "Flatten",
+                                                  "Floor",
+                                                  "Gather",
+                                                  "GlobalAveragePool",
+                                                  "GlobalMaxPool",
+                                                  "HardSigmoid",
+                                                  "Identity",
+                                                  "InstanceNormalization",
+                                                  "LRN",
+                                                  "LeakyRelu",
+                                                  "Log",
+                                                  "LpNormalization",
+                                                  "MatMul",
+                                                  "MaxPool",
+                                                  "MaxRoiPool",
+                                                  "Neg",
+                                                  "Not",
+                                                  "RandomNormal",
+                                                  "RandomNormalLike",
+                                                  "RandomUniform",
+                                                  "RandomUniformLike",
+                                                  "Reciprocal",
+                                                  "ReduceL1",
+                                                  "ReduceL2",
+                                                  "ReduceLogSum",
+                                                  "ReduceLogSumExp",
+                                                  "ReduceMax",
+                                                  "ReduceMean",
+                                                  "ReduceMin",
+                                                  "ReduceProd",
+                                                  "ReduceSumSquare",
+                                                  "Relu",
+                                                  "Shape",
+                                                  "Sigmoid",
+                                                  "Size",
+                                                  "Softplus",
+                                                  "Softsign",
+                                                  "SpaceToDepth",
+                                                  "Sqrt",
+                                                  "Sum",
+                                                  "Tanh",
+                                                  "Transpose",
+                                                  "Max",
+                                                  "Min",
+                                                  "Mean",
+                                                  "If",
+                                                  "Loop"};
+  static const std::set<std::string> kSinceSeven = {"Acos",
+                                                    "Acosh",
+                                                    "Asin",
+                                                    "Asinh",
+                                                    "Atan",
+                                                    "Atanh",
+                                                    "BitShift",
+                                                    "Celu",
+                                                    "Compress",
+                                                    "ConcatFromSequence",
+                                                    "ConstantOfShape",
+                                                    "ConvInteger",
+                                                    "Cos",
+                                                    "Cosh",
+                                                    "CumSum",
+                                                    "DequantizeLinear",
+                                                    "Det",
+                                                    "DynamicQuantizeLinear",
+                                                    "Einsum",
+                                                    "Erf",
+                                                    "Expand",
+                                                    "EyeLike",
+                                                    "GRU",
+                                                    "GatherElements",
+                                                    "GatherND",
+                                                    "GlobalLpPool",
+                                                    "GreaterOrEqual",
+                                                    "IsInf",
+                                                    "IsNaN",
+                                                    "LSTM",
+                                                    "LessOrEqual",
+                                                    "LpPool",
+                                                    "MatMulInteger",
+                                                    "MaxUnpool",
+                                                    "MeanVarianceNormalization",
+                                                    "Mod",
+                                                    "Multinomial",
+                                                    "NonMaxSuppression",
+                                                    "NonZero",
+                                                    "OneHot",
+                                                    "QLinearConv",
+                                                    "QLinearMatMul",
+                                                    "QuantizeLinear",
+                                                    "RNN",
+                                                    "Range",
+                                                    "ReverseSequence",
+                                                    "RoiAlign",
+                                                    "Round",
+                                                    "ScatterElements",
+                                                    "ScatterND",
+                                                    "Selu",
+                                                    "Shrink",
+                                                    "Sign",
+                                                    "Sin",
+                                                    "Sinh",
+                                                    "SequenceAt",
+                                                    "SequenceConstruct",
+                                                    "SequenceEmpty",
+                                                    "SequenceErase",
+                                                    "SequenceInsert",
+                                                    "SequenceLength",
+                                                    "SplitToSequence",
+                                                    "StringNormalizer",
+                                                    "Tan",
+                                                    "TfIdfVectorizer",
+                                                    "ThresholdedRelu",
+                                                    "Tile",
+                                                    "Unique",
+                                                    "Where"};
   if (kSinceOne.contains(op)) return 1;
   if (kSinceSeven.contains(op)) return 7;
   return op == "Scan" ? 9 : 100;

@@ -1,6 +1,7 @@
 // upgrade_node.h - one node of an older opset in the words of opset 13.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,8 @@ namespace pare {
 class UpgradeSite {
  public:
   /// `types` may be null (subgraphs): then nothing is known of shapes.
-  UpgradeSite(Graph& graph, NameGenerator& names, const ValueTypes* types, std::int64_t opset, DType float_type)
-      : opset(opset), graph_(graph), names_(names), types_(types), float_type_(float_type) {}
+  UpgradeSite(Graph& graph, NameGenerator& names, const ValueTypes* types, std::int64_t model_opset, DType float_type)
+      : opset(model_opset), graph_(graph), index_(graph), names_(names), types_(types), float_type_(float_type) {}
 
   const std::int64_t opset;  ///< the model's, before
 
@@ -22,6 +23,9 @@ class UpgradeSite {
   /// The value's type; the model's only float type where inference gives none.
   [[nodiscard]] DType float_type_of(const std::string& value) const;
   [[nodiscard]] Tensor constant(const std::string& value) const { return graph_.constant(value); }
+  [[nodiscard]] bool is_read(const std::string& value) const {
+    return !index_.uses(value).empty() || index_.is_output(value);
+  }
   std::string add_constant(const std::string& wanted, Tensor tensor);
   /// A node to stand before or behind the one being upgraded.
   void insert_before(Node node) { before.push_back(std::move(node)); }
@@ -32,6 +36,7 @@ class UpgradeSite {
 
  private:
   Graph& graph_;
+  const GraphIndex index_;
   NameGenerator& names_;
   const ValueTypes* types_;
   DType float_type_;

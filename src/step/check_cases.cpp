@@ -72,8 +72,8 @@ void add_real_samples(const Model& model, const Context& context, std::vector<Ch
     if (count < group && group != kSamples) break;  // a fixed batch that the data cannot fill
     const auto begin = chosen.begin() + first;
     const std::vector<std::int64_t> indices(begin, begin + count);
-    cases.push_back({fmt::format("real samples {} to {}", first + 1, first + count),
-                     context.data->batch(indices).inputs, false});
+    cases.push_back(
+        {fmt::format("real samples {} to {}", first + 1, first + count), context.data->batch(indices).inputs, false});
   }
 }
 
@@ -86,8 +86,8 @@ std::vector<CheckCase> check_cases(const Model& model, const Context& context) {
   cases.push_back({fmt::format("random input, seed {}", context.seed), probe, true});
   const std::uint64_t other = context.seed + 1;
   const std::vector<ValueInfo>& inputs = model.graph.inputs;
-  cases.push_back({fmt::format("random input, seed {}", other),
-                   random_inputs(inputs, {.seed = other, .shapes = shapes}), false});
+  cases.push_back(
+      {fmt::format("random input, seed {}", other), random_inputs(inputs, {.seed = other, .shapes = shapes}), false});
   if (const auto two = with_batch(model.graph, shapes, 2); !two.empty())
     cases.push_back({"batch of 2", random_inputs(inputs, {.seed = other, .shapes = two}), false});
   if (const auto larger = with_size(model.graph, shapes, 32); !larger.empty())
@@ -113,8 +113,7 @@ NamedTensors as_declared(const NamedTensors& inputs, const Model& model) {
     } else {
       std::vector<std::byte> bytes(values.size() * 2);
       for (std::size_t i = 0; i < values.size(); ++i) {
-        const std::uint16_t bits =
-            wanted == DType::kFloat16 ? float_to_half(values[i]) : float_to_bfloat16(values[i]);
+        const std::uint16_t bits = wanted == DType::kFloat16 ? float_to_half(values[i]) : float_to_bfloat16(values[i]);
         bytes[2 * i] = static_cast<std::byte>(bits & 0xff);
         bytes[2 * i + 1] = static_cast<std::byte>(bits >> 8);
       }

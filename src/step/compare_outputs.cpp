@@ -34,10 +34,10 @@ std::optional<OutputDifference> compare_kind(const std::string& name, const Tens
                             false};
   if (is_float(expected.dtype()) && is_float(actual.dtype())) return std::nullopt;
   if (expected.dtype() != actual.dtype())
-    return OutputDifference{kFar,
-                            fmt::format("output '{}': {} instead of {}", name, dtype_name(actual.dtype()),
-                                        dtype_name(expected.dtype())),
-                            false};
+    return OutputDifference{
+        kFar,
+        fmt::format("output '{}': {} instead of {}", name, dtype_name(actual.dtype()), dtype_name(expected.dtype())),
+        false};
   if (expected.dtype() == DType::kString && expected.strings() != actual.strings())
     return OutputDifference{kFar, fmt::format("output '{}': other strings", name), false};
   if (expected.dtype() == DType::kString) return OutputDifference{0, fmt::format("output '{}': equal", name), true};
@@ -81,12 +81,12 @@ OutputDifference compare_floats(const std::string& name, const Tensor& expected,
   // A constant output has no range: then its size serves.
   const double range = high > low ? high - low : std::max(largest, 1e-30);
   const double measured = tolerance.mean_square ? std::sqrt(squares / static_cast<double>(finite)) : worst;
-  return {measured / range,
-          fmt::format("output '{}': {} difference {:.2g} of the range at {} ({} instead of {})", name,
-                      tolerance.mean_square ? "root mean square" : "max", measured / range,
-                      index_text(at, expected.shape()), b[static_cast<std::size_t>(at)],
-                      a[static_cast<std::size_t>(at)]),
-          measured <= tolerance.share * range + 1e-6 * largest};
+  return {
+      measured / range,
+      fmt::format("output '{}': {} difference {:.2g} of the range at {} ({} instead of {})", name,
+                  tolerance.mean_square ? "root mean square" : "max", measured / range,
+                  index_text(at, expected.shape()), b[static_cast<std::size_t>(at)], a[static_cast<std::size_t>(at)]),
+      measured <= tolerance.share * range + 1e-6 * largest};
 }
 
 }  // namespace

@@ -27,7 +27,9 @@ class Proof {
  public:
   Proof(const std::string& step, std::vector<StepCheck>& checks) : step_(step), checks_(checks) {}
   void pass(const char* check, std::string detail) { checks_.push_back({check, true, std::move(detail)}); }
-  void not_run(const char* check, const std::string& reason) { checks_.push_back({check, false, "not run: " + reason}); }
+  void not_run(const char* check, const std::string& reason) {
+    checks_.push_back({check, false, "not run: " + reason});
+  }
   [[noreturn]] void broken(const char* check, const std::string& detail) const {
     fail(ErrorCode::kInternal,
          "step '{}' failed its check '{}': {}\n  remedy: nothing was changed; leave the step out, and please report it",

@@ -97,7 +97,8 @@ StepOptions::StepOptions(std::span<const OptionInfo> infos, const std::map<std::
 const std::string& StepOptions::value(std::string_view name) const {
   if (const auto given = values_.find(name); given != values_.end()) return given->second;
   const auto found = defaults_.find(name);
-  if (found == defaults_.end()) fail(ErrorCode::kInternal, "a step asked for option '{}', which it does not have", name);
+  if (found == defaults_.end())
+    fail(ErrorCode::kInternal, "a step asked for option '{}', which it does not have", name);
   return found->second;
 }
 
