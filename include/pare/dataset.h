@@ -127,5 +127,10 @@ struct InputRange {
 /// A sentence if `seen` does not look like `expected` (range beyond 1.5 times, means more than 3 deviations apart, or
 /// less than an eighth of the deviation), else empty.
 [[nodiscard]] std::string range_warning(const InputRange& expected, const InputRange& seen);
+/// Metadata key under which the range of the calibration input travels in a model, as JSON.
+inline constexpr std::string_view kInputRangeKey = "pare.input_range";
+[[nodiscard]] std::string range_to_json(const InputRange& range);
+/// Throws Error(kMalformedModel).
+[[nodiscard]] InputRange parse_range(std::string_view json);
 
 }  // namespace pare

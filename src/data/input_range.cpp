@@ -1,6 +1,7 @@
-#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
+#include <nlohmann/json.hpp>
 
 #include "core/fail.h"
 #include "core/words.h"
@@ -67,6 +68,24 @@ std::string range_warning(const InputRange& expected, const InputRange& seen) {
       "{:.4g} "
       "to {:.4g} with mean {:.4g}; is the preprocess description the right one?",
       why, seen.minimum, seen.maximum, seen.mean, expected.minimum, expected.maximum, expected.mean);
+}
+
+std::string range_to_json(const InputRange& range) {
+  return nlohmann::json{{"minimum", range.minimum},
+                        {"maximum", range.maximum},
+                        {"mean", range.mean},
+                        {"std", range.std_dev},
+                        {"count", range.count}}
+      .dump();
+}
+
+InputRange parse_range(std::string_view text) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    return {json.at("minimum"), json.at("maximum"), json.at("mean"), json.at("std"), json.at("count")};
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorCode::kMalformedModel, "metadata '{}' cannot be read: {}", kInputRangeKey, error.what());
+  }
 }
 
 }  // namespace pare

@@ -1,0 +1,34 @@
+// step_result.h - running a recipe from the command line: data in, proof and summary out, file saved.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/shell.h"
+#include "pare/compress.h"
+
+namespace pare {
+
+struct RecipeJob {
+  std::string model, output, recipe;
+  DataOptions data;
+  RunOptions run;
+  bool strict = false;  ///< skipped nodes are an error
+  bool keep_source_recipe = true;
+};
+/// Runs, prints the summary (asked, done, skipped with reasons), stores self-test and preprocessing, saves. Returns the
+/// exit code.
+int run_recipe_job(const RecipeJob& job, Shell& shell);
+
+/// "12 Conv: no integer kernel ..."; one line a reason, nodes listed with --verbose.
+[[nodiscard]] std::string grouped_reasons(const std::vector<NodeReason>& reasons, bool verbose);
+/// "proved          structure; loads with optimizations on and off; ...".
+[[nodiscard]] std::string proof_line(const std::vector<StepCheck>& checks);
+
+/// Puts into the model what travels with it: preprocessing, the range of the calibration input, the self-test; names
+/// the producer.
+void finish_model(Model& model, const DataOptions& data, const std::shared_ptr<const Dataset>& dataset,
+                  const RunOptions& run);
+
+}  // namespace pare

@@ -1,0 +1,79 @@
+// One verb for every technique of the registry (and `rewrite`): its options become the verb's.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "cli/options.h"
+#include "cli/step_result.h"
+#include "cli/verb.h"
+#include "core/words.h"
+#include "pare/step.h"
+
+namespace pare {
+namespace {
+
+std::string help_of(const OptionInfo& option) {
+  std::string text = option.help;
+  if (!option.choices.empty()) text += " (" + join(option.choices, ", ") + ")";
+  if (!option.default_text.empty() && option.type != OptionInfo::Type::kFlag) text += " [" + option.default_text + "]";
+  return text;
+}
+
+class StepVerb final : public Verb {
+ public:
+  explicit StepVerb(const StepInfo& step) : step_(step) {}
+  std::string name() const override { return step_.name; }
+  std::string summary() const override { return step_.summary; }
+  std::string example() const override {
+    const bool takes_data = step_.kind == StepKind::kTechnique;
+    return fmt::format("pare {} model.onnx{} -o out.onnx", step_.name, takes_data ? " --data images/" : "");
+  }
+
+  void declare(CLI::App& app) override {
+    app.add_option("model", job_.model, "The ONNX file")->required();
+    app.add_option("-o,--out", job_.output, "Where the result goes")->required();
+    app.add_flag("--strict", job_.strict, "Skipped nodes are an error");
+    if (step_.kind == StepKind::kTechnique)
+      app.add_flag(
+          "--as-is", as_is_,
+          "Leave out the exact rewrites (BatchNormalization folded, opset raised ...) that come first otherwise");
+    for (const OptionInfo& option : step_.options) {
+      if (option.type == OptionInfo::Type::kFlag) {
+        app.add_flag("--" + option.name, flags_[option.name], help_of(option))->group("Step");
+      } else {
+        app.add_option("--" + option.name, values_[option.name], help_of(option))->group("Step");
+      }
+    }
+    declare_data(app, job_.data, false);
+    declare_run(app, job_.run);
+  }
+
+  int run(Shell& shell) override {
+    RecipeStep step{step_.name, {}};
+    for (const auto& [option, value] : values_)
+      if (!value.empty()) step.options[option] = value;
+    for (const auto& [option, set] : flags_)
+      if (set) step.options[option] = "on";
+    job_.recipe = recipe_to_text({step});
+    if (step_.kind == StepKind::kTechnique && !as_is_) job_.recipe = "rewrite; " + job_.recipe;
+    return run_recipe_job(job_, shell);
+  }
+
+ private:
+  const StepInfo& step_;
+  RecipeJob job_;
+  bool as_is_ = false;
+  std::map<std::string, std::string> values_;
+  std::map<std::string, bool> flags_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Verb>> make_step_verbs() {
+  std::vector<std::unique_ptr<Verb>> verbs;
+  for (const StepInfo& step : all_steps())
+    if (step.kind == StepKind::kTechnique || step.name == "rewrite") verbs.push_back(std::make_unique<StepVerb>(step));
+  return verbs;
+}
+
+}  // namespace pare

@@ -1,0 +1,11 @@
+// choose.h - which candidate is the result, and why the others are not.
+#pragma once
+
+#include "pare/compress.h"
+
+namespace pare {
+
+/// Fills in valid, meets_goal and verdict of every candidate, and taken, goal_met and why_not of the result.
+void choose(CompressResult& result, const Goal& goal);
+
+}  // namespace pare
