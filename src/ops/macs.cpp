@@ -47,9 +47,16 @@ const Product* find_product(const Node& node) noexcept {
   return found == kProducts.end() ? nullptr : found;
 }
 
+constexpr std::int64_t kTooMany = std::int64_t{1} << 55;  // sums of some hundred nodes stay in range
+
+/// Saturates: declared shapes can be absurd.
+std::int64_t times(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? kTooMany : std::min(product, kTooMany);
+}
 std::int64_t product_of(const Shape& shape, std::size_t from = 0) {
   std::int64_t product = 1;
-  for (std::size_t i = from; i < shape.size(); ++i) product *= shape[i];
+  for (std::size_t i = from; i < shape.size(); ++i) product = times(product, shape[i]);
   return product;
 }
 
@@ -68,7 +75,7 @@ std::optional<std::int64_t> einsum(const Node& node, const std::vector<Shape>& s
     for (std::size_t j = 0; j < letters.size(); ++j) sizes[letters[j]] = std::max(sizes[letters[j]], shapes[i][j]);
   }
   std::int64_t product = static_cast<std::int64_t>(terms.size()) - 1;
-  for (const auto& [letter, size] : sizes) product *= size;
+  for (const auto& [letter, size] : sizes) product = times(product, size);
   return product;
 }
 
@@ -82,9 +89,9 @@ std::optional<ProductInputs> product_inputs(const Node& node) noexcept {
   return product->inputs;
 }
 
-std::optional<std::int64_t> node_macs(const Node& node, const ShapeOf& shape_of) {
-  const Product* product = find_product(node);
-  if (product == nullptr) return 0;
+namespace {
+
+std::optional<std::int64_t> count(const Node& node, const Product* product, const ShapeOf& shape_of) {
   const auto data = shape_of(node.input(product->inputs.data));
   const auto weight = shape_of(node.input(product->inputs.weight));
   const auto output = shape_of(node.output(0));
@@ -92,24 +99,24 @@ std::optional<std::int64_t> node_macs(const Node& node, const ShapeOf& shape_of)
     case Kind::kConv:
       // Each output element: input channels of its group times the kernel.
       if (!output || !weight) return std::nullopt;
-      return product_of(*output) * product_of(*weight, 1);
+      return times(product_of(*output), product_of(*weight, 1));
     case Kind::kConvTranspose:
       // Each input element meets the whole kernel of each output channel of its group.
       if (!data || !weight) return std::nullopt;
-      return product_of(*data) * product_of(*weight, 1);
+      return times(product_of(*data), product_of(*weight, 1));
     case Kind::kGemm:
       if (!data || !weight || data->size() != 2 || weight->size() != 2) return std::nullopt;
-      return product_of(*data) * (*weight)[node.int_or("transB", 0) != 0 ? 0 : 1];
+      return times(product_of(*data), (*weight)[node.int_or("transB", 0) != 0 ? 0 : 1]);
     case Kind::kMatMul: {
       if (!data || !output || data->empty()) return std::nullopt;
       const bool transposed = node.int_or("transA", 0) != 0 && data->size() > 1;
-      return product_of(*output) * (transposed ? (*data)[data->size() - 2] : data->back());
+      return times(product_of(*output), transposed ? (*data)[data->size() - 2] : data->back());
     }
     case Kind::kRecurrent: {
       // Every step of the sequence reads all of W and R once; both hold one matrix per gate and direction.
       const auto recurrent = shape_of(node.input(2));
       if (!data || !weight || !recurrent || data->size() != 3) return std::nullopt;
-      return (*data)[0] * (*data)[1] * (product_of(*weight) + product_of(*recurrent));
+      return times(times((*data)[0], (*data)[1]), product_of(*weight) + product_of(*recurrent));
     }
     case Kind::kEinsum: {
       std::vector<Shape> shapes;
@@ -122,6 +129,15 @@ std::optional<std::int64_t> node_macs(const Node& node, const ShapeOf& shape_of)
     }
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> node_macs(const Node& node, const ShapeOf& shape_of) {
+  const Product* product = find_product(node);
+  if (product == nullptr) return 0;
+  const auto macs = count(node, product, shape_of);
+  return macs && *macs < kTooMany ? macs : std::nullopt;
 }
 
 }  // namespace pare
