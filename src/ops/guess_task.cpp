@@ -135,7 +135,7 @@ class Guesser {
       if (!in || in->size() != 4) continue;
       const auto first = [](const Shape& s) { return Picture{s[1], s[2], s[3]}; };
       const auto last = [](const Shape& s) { return Picture{s[3], s[1], s[2]}; };
-      const bool in_first = (*in)[1] <= (*in)[3];
+      const bool in_first = (*in)[3] >= (*in)[1] || (*in)[3] >= (*in)[2];
       const Picture from = in_first ? first(*in) : last(*in);
       const auto fits = [&](const Picture& to) {
         return to.height > 1 && to.height * from.width == to.width * from.height;
