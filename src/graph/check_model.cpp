@@ -63,18 +63,29 @@ void check_model(const Model& model) {
          "the model imports no operator set\n  remedy: export it again, or set opset_import");
   check_names(model.graph, {}, true);
   onnx::ModelProto proto = to_proto(model, {.write_data = {}, .initializers_as_inputs_above = 4096});
+  // Models of the wild leave the shapes of inputs and outputs away, or declare none ([]) where they do not know; the
+  // checker wants to see one, and strict inference wants to see no wrong one.
+  std::vector<onnx::ValueInfoProto*> vague;
+  for (auto* list : {proto.mutable_graph()->mutable_input(), proto.mutable_graph()->mutable_output()})
+    for (onnx::ValueInfoProto& info : *list)
+      if (info.type().has_tensor_type() && info.type().tensor_type().shape().dim_size() == 0 &&
+          (list == proto.mutable_graph()->mutable_output() || !info.type().tensor_type().has_shape())) {
+        info.mutable_type()->mutable_tensor_type()->mutable_shape();
+        vague.push_back(&info);
+      }
   try {
     onnx::checker::check_model(proto);
   } catch (const std::exception& error) {
     fail(ErrorCode::kMalformedModel, "the model breaks ONNX's rules: {}", first_line(error.what()));
   }
+  check_dimensions(model);
+  for (onnx::ValueInfoProto* info : vague) info->mutable_type()->mutable_tensor_type()->clear_shape();
   try {
     onnx::shape_inference::InferShapes(proto, onnx::OpSchemaRegistry::Instance(),
                                        onnx::ShapeInferenceOptions(true, 1, true));
   } catch (const std::exception& error) {
     fail(ErrorCode::kMalformedModel, "the model's types or shapes do not fit together: {}", first_line(error.what()));
   }
-  check_dimensions(model);
 }
 
 }  // namespace pare

@@ -44,7 +44,7 @@ class Writer {
       if (!entry.doc.empty()) out->set_doc_string(entry.doc);
       tensor(entry.tensor, out);
     }
-    for (const std::string& bytes : graph.sparse_initializers) parse_opaque(bytes, proto->add_sparse_initializer());
+    for (const std::string& bytes : graph.sparse_initializers) sparse(bytes, is_main, proto);
     for (const std::string& bytes : graph.quantization_annotations)
       parse_opaque(bytes, proto->add_quantization_annotation());
     for (const Node& entry : graph.nodes) {
@@ -64,12 +64,25 @@ class Writer {
   [[nodiscard]] bool left_out(const Tensor& tensor) const {
     return options_.initializers_as_inputs_above >= 0 && tensor.size_bytes() > options_.initializers_as_inputs_above;
   }
-  static void typed_input(const std::string& name, const Tensor& tensor, onnx::ValueInfoProto* proto) {
+  template <class Dims>
+  static void typed_input(const std::string& name, int dtype, const Dims& dims, onnx::ValueInfoProto* proto) {
     proto->set_name(name);
     auto* type = proto->mutable_type()->mutable_tensor_type();
-    type->set_elem_type(static_cast<int>(tensor.dtype()));
+    type->set_elem_type(dtype);
     type->mutable_shape();
-    for (const std::int64_t dim : tensor.shape()) type->mutable_shape()->add_dim()->set_dim_value(dim);
+    for (const std::int64_t dim : dims) type->mutable_shape()->add_dim()->set_dim_value(dim);
+  }
+  static void typed_input(const std::string& name, const Tensor& tensor, onnx::ValueInfoProto* proto) {
+    typed_input(name, static_cast<int>(tensor.dtype()), tensor.shape(), proto);
+  }
+  /// Nodes and runtimes see a sparse initializer as a dense value; onnx's shape inference alone does not.
+  void sparse(const std::string& bytes, bool is_main, onnx::GraphProto* proto) const {
+    onnx::SparseTensorProto message;
+    parse_opaque(bytes, &message);
+    if (is_main && options_.initializers_as_inputs_above >= 0)
+      typed_input(message.values().name(), message.values().data_type(), message.dims(), proto->add_input());
+    else
+      message.Swap(proto->add_sparse_initializer());
   }
 
   void tensor(const Tensor& tensor, onnx::TensorProto* proto) const {
