@@ -25,18 +25,20 @@ enum class Task { kNone, kClassification, kSegmentation, kRegression };
 /// [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "layout": "nchw", "bands": [4, 3, 2], "nodata": -9999}; several
 /// inputs by name: {"inputs": {"image": {...}, "mask": {...}}}, beside which only "mask_values" may stand.
 struct Preprocess {
-  std::optional<std::pair<std::int64_t, std::int64_t>>
-      resize;                         ///< height, width; bilinear for images, nearest for masks
-  std::string channels = "rgb";       ///< "rgb", "bgr", "gray"
-  std::optional<double> scale;        ///< absent: 1
-  std::vector<double> mean, std_dev;  ///< one value, or one per channel; empty: 0 and 1
-  std::string layout;                 ///< "nchw", "nhwc"; empty: as the network's input shape says
-  std::vector<std::int64_t> bands;    ///< 1-based bands of a raster, in the order the network wants
-  std::optional<double> nodata;  ///< pixels of this value (and NaN) become 0 after normalization; in masks: unlabelled
+  /// Height, width; bilinear for images, nearest for masks.
+  std::optional<std::pair<std::int64_t, std::int64_t>> resize = {};
+  std::string channels = "rgb";                 ///< "rgb", "bgr", "gray"
+  std::optional<double> scale = {};             ///< absent: 1
+  std::vector<double> mean = {}, std_dev = {};  ///< one value, or one per channel; empty: 0 and 1
+  std::string layout = {};                      ///< "nchw", "nhwc"; empty: as the network's input shape says
+  std::vector<std::int64_t> bands = {};         ///< 1-based bands of a raster, in the order the network wants
+  /// Pixels of this value (and NaN) become 0 after normalization; in masks: unlabelled.
+  std::optional<double> nodata = {};
   /// The values in masks that are classes 0, 1, ...; every other value is unlabelled. Empty: the value is the class,
   /// and 255 is unlabelled. {1, 2}: value 1 is class 0, value 2 class 1, the rest (0, say) unlabelled.
-  std::vector<std::int64_t> mask_values;
-  std::map<std::string, Preprocess> inputs;  ///< one description per input name; empty: this one serves every input
+  std::vector<std::int64_t> mask_values = {};
+  /// One description per input name; empty: this one serves every input.
+  std::map<std::string, Preprocess> inputs = {};
   [[nodiscard]] bool operator==(const Preprocess&) const = default;
 };
 /// Throws Error(kInvalidArgument) naming the key ("preprocess: unknown key 'meen', nearest: 'mean'").
@@ -71,15 +73,15 @@ class Dataset {
 };
 
 struct DatasetOptions {
-  Preprocess preprocess;
+  Preprocess preprocess = {};
   /// The inputs of the network that will read the samples: decides layout and size, and is checked against what the
   /// data has ("expected [N, 4, H, W], the images have 3 channels"). Empty: samples come as stored, float32 NCHW, under
   /// the name "x" (arrays: under their names).
-  std::vector<ValueInfo> inputs;
+  std::vector<ValueInfo> inputs = {};
   std::int64_t limit = 0;  ///< 0: all; else the first `limit` samples
   /// Class folders: the folders in the order of the network's outputs (a name without a folder is a class without
   /// samples, a folder without a name an error). Elsewhere: names for the labels 0, 1, ...
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names = {};
 };
 
 /// Opens, by what is there: a folder with one subfolder per class; images/ beside masks/; CIFAR-10 binary (.bin,
