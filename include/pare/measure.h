@@ -110,7 +110,9 @@ enum class Verdict { kFaster, kSlower, kNoDifference };
 
 struct SpeedComparison {
   Timing baseline, other;
-  double ratio = 1;   ///< baseline time over other time: above 1 the other is faster
+  /// Baseline time over other time: above 1 the other is faster. The median over pairs of blocks of equal work; on a
+  /// busy machine it is not the quotient of the median runs, which favour short runs there.
+  double ratio = 1;
   Interval interval;  ///< 95 %, bootstrap over blocks
   Verdict verdict = Verdict::kNoDifference;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
+#include <limits>
 
 #include "core/fail.h"
 #include "measure/statistics.h"
@@ -11,70 +13,121 @@ namespace pare {
 namespace {
 
 /// One reading of the clock covers at least this much, so that the reading itself (some 30 ns) does not count.
-constexpr double kMinSampleMs = 0.02;
+constexpr double kMinReadingMs = 0.02;
 constexpr double kStableWithin = 0.03;
 constexpr std::size_t kStableBlocks = 3;
+constexpr double kBusyBelow = 0.8;
 
-/// One session being timed. A sample is one or, for very short runs, several runs between two readings of the clock; a
-/// block is as many samples as last min_block_ms. A block's time is the median of its samples: the scheduler's
-/// interruptions hit single runs.
+/// One session being timed. A reading is one or, for very short runs, several runs between two looks at the clock; a
+/// chunk is as many readings as make equal work for all subjects; a block's time is the median of its chunks. Chunks,
+/// because on a busy machine runs shorter than a slice of the scheduler are mostly not interrupted and longer ones
+/// always are: medians of single runs favour the faster network there. Chunks of equal work are interrupted equally
+/// often.
 class Subject {
  public:
-  Subject(const Clock& clock, Session& session, double min_block_ms)
-      : clock_(clock), session_(session), min_block_ms_(min_block_ms) {
-    first_ms_ = time_runs(1);
-  }
+  Subject(const Clocks& clocks, Session& session) : clocks_(clocks), session_(session) { first_ms_ = time_runs(1); }
 
-  /// Milliseconds per run; the number of runs follows what was seen before.
+  /// Milliseconds per run.
   double block() {
-    if (runs_per_sample_ * samples_per_block_ >= 4) session_.run_bound();  // refills the caches that the other one used
-    std::vector<double> samples;
-    for (std::int64_t i = 0; i < samples_per_block_; ++i)
-      samples.push_back(time_runs(runs_per_sample_) / static_cast<double>(runs_per_sample_));
-    if (keep_) samples_.insert(samples_.end(), samples.begin(), samples.end());
-    return median(samples);
+    if (runs() >= 4) session_.run_bound();  // refills the caches that the other one used
+    const double work_start = clocks_.work();
+    std::vector<double> chunks;
+    for (std::int64_t chunk = 0; chunk < chunks_; ++chunk) {
+      double total = 0;
+      for (std::int64_t i = 0; i < readings_; ++i) {
+        const double reading = time_runs(runs_per_reading_);
+        if (keep_) kept_.push_back(reading / static_cast<double>(runs_per_reading_));
+        total += reading;
+      }
+      chunks.push_back(total / static_cast<double>(readings_ * runs_per_reading_));
+    }
+    work_ms_ = (clocks_.work() - work_start) / static_cast<double>(runs());
+    return wall_ms_ = median(chunks);
   }
 
   void warm_block() {
-    const double per_run = block();
-    warm_blocks_.push_back(per_run);
-    runs_per_sample_ = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(kMinSampleMs / per_run)));
-    const double sample_ms = per_run * static_cast<double>(runs_per_sample_);
-    samples_per_block_ = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(min_block_ms_ / sample_ms)));
+    (void)block();
+    warm_work_.push_back(work_is_known() ? work_ms_ : wall_ms_);
   }
   [[nodiscard]] bool stable() const {
-    if (warm_blocks_.size() < kStableBlocks + 1) return false;  // the first block had too few runs
-    const auto [low, high] = std::minmax_element(warm_blocks_.end() - kStableBlocks, warm_blocks_.end());
+    if (warm_work_.size() < kStableBlocks + 1) return false;  // the first block had too few runs
+    const auto [low, high] = std::minmax_element(warm_work_.end() - kStableBlocks, warm_work_.end());
     return *high <= *low * (1 + kStableWithin);
+  }
+  /// False where the work is done elsewhere, or too short for the clock.
+  [[nodiscard]] bool work_is_known() const { return work_ms_ > std::max(1e-6, 0.02 * wall_ms_); }
+  /// Of one run in the last block.
+  [[nodiscard]] double work_ms() const { return work_ms_; }
+  [[nodiscard]] double wall_ms() const { return wall_ms_; }
+
+  void set_block(std::int64_t runs_per_chunk, std::int64_t chunks, double run_ms) {
+    const auto wanted = static_cast<std::int64_t>(std::ceil(kMinReadingMs / run_ms));
+    runs_per_reading_ = std::clamp<std::int64_t>(wanted, 1, runs_per_chunk);
+    readings_ = std::max<std::int64_t>(1, runs_per_chunk / runs_per_reading_);
+    chunks_ = chunks;
   }
   void start_keeping() { keep_ = true; }
 
   [[nodiscard]] Timing timing() const {
     Timing timing;
     timing.first_ms = first_ms_;
-    timing.median_ms = median(samples_);
-    timing.q1_ms = quantile(samples_, 0.25);
-    timing.q3_ms = quantile(samples_, 0.75);
-    timing.p95_ms = quantile(samples_, 0.95);
-    timing.runs = static_cast<std::int64_t>(samples_.size()) * runs_per_sample_;
+    timing.median_ms = median(kept_);
+    timing.q1_ms = quantile(kept_, 0.25);
+    timing.q3_ms = quantile(kept_, 0.75);
+    timing.p95_ms = quantile(kept_, 0.95);
+    timing.runs = static_cast<std::int64_t>(kept_.size()) * runs_per_reading_;
     return timing;
   }
 
  private:
-  double time_runs(std::int64_t runs) {
-    const double start = clock_();
-    for (std::int64_t i = 0; i < runs; ++i) session_.run_bound();
-    return std::max(clock_() - start, 1e-6);  // a clock may stand still over a very short run; ratios need more than 0
+  [[nodiscard]] std::int64_t runs() const { return runs_per_reading_ * readings_ * chunks_; }
+  double time_runs(std::int64_t count) {
+    const double start = clocks_.wall();
+    for (std::int64_t i = 0; i < count; ++i) session_.run_bound();
+    return std::max(clocks_.wall() - start, 1e-6);  // a clock may stand still over a short run; ratios need more than 0
   }
 
-  const Clock& clock_;
+  const Clocks& clocks_;
   Session& session_;
-  double min_block_ms_;
-  double first_ms_ = 0;
-  std::int64_t runs_per_sample_ = 1, samples_per_block_ = 1;
-  std::vector<double> warm_blocks_, samples_;
+  double first_ms_ = 0, work_ms_ = 0, wall_ms_ = 0;
+  std::int64_t runs_per_reading_ = 1, readings_ = 1, chunks_ = 1;
+  std::vector<double> warm_work_, kept_;
   bool keep_ = false;
 };
+
+/// How many runs of each subject are about the same work: few of the slowest, so that the others come within 10 %.
+std::vector<std::int64_t> equal_work(const std::vector<double>& run_ms, double at_least_ms) {
+  const double slowest = *std::max_element(run_ms.begin(), run_ms.end());
+  const auto fewest = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(at_least_ms / slowest)));
+  std::vector<std::int64_t> best;
+  double best_mismatch = std::numeric_limits<double>::infinity();
+  for (std::int64_t slow_runs = fewest; slow_runs < fewest + 5; ++slow_runs) {
+    const double work = static_cast<double>(slow_runs) * slowest;
+    std::vector<std::int64_t> runs;
+    double mismatch = 0;
+    for (const double one : run_ms) {
+      runs.push_back(std::max<std::int64_t>(1, std::llround(work / one)));
+      mismatch = std::max(mismatch, std::abs(static_cast<double>(runs.back()) * one / work - 1));
+    }
+    if (mismatch < best_mismatch) best = runs, best_mismatch = mismatch;
+    if (mismatch <= 0.1) break;
+  }
+  return best;
+}
+
+/// Gives all subjects equally many chunks of equal work, together at least min_block_ms.
+void plan_blocks(std::vector<Subject>& subjects, double min_block_ms) {
+  const bool by_work =
+      std::all_of(subjects.begin(), subjects.end(), [](const Subject& s) { return s.work_is_known(); });
+  std::vector<double> run_ms;
+  for (const Subject& subject : subjects) run_ms.push_back(by_work ? subject.work_ms() : subject.wall_ms());
+  const std::vector<std::int64_t> runs = equal_work(run_ms, kMinReadingMs);
+  double chunk_ms = 0;
+  for (std::size_t i = 0; i < subjects.size(); ++i)
+    chunk_ms = std::max(chunk_ms, static_cast<double>(runs[i]) * run_ms[i]);
+  const auto chunks = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(min_block_ms / chunk_ms)));
+  for (std::size_t i = 0; i < subjects.size(); ++i) subjects[i].set_block(runs[i], chunks, run_ms[i]);
+}
 
 void check_options(const BenchmarkOptions& options) {
   if (!(options.budget_s > 0) || !(options.min_block_ms >= 0) || options.min_blocks < 2)
@@ -84,47 +137,64 @@ void check_options(const BenchmarkOptions& options) {
          options.budget_s, options.min_blocks, options.min_block_ms);
 }
 
-/// Measures for the budget, and at least min_blocks times, after a warm-up of at most a third of the budget.
+/// Rounds of one block each until they agree, for at most a third of the budget.
+void warm_up(const Clocks& clocks, std::vector<Subject>& subjects, const BenchmarkOptions& options,
+             ProgressTask& task) {
+  const double start = clocks.wall(), most_ms = options.budget_s * 1000 / 3;
+  for (int rounds = 1;; ++rounds) {
+    for (Subject& subject : subjects) subject.warm_block();
+    plan_blocks(subjects, options.min_block_ms);
+    task.advance(0);
+    // Two rounds at least: the first had one run each and tells how many make a block.
+    if (rounds >= 2 && clocks.wall() - start >= most_ms) return;
+    if (std::all_of(subjects.begin(), subjects.end(), [](const Subject& subject) { return subject.stable(); })) return;
+  }
+}
+
+/// Calls `round` for the budget, and at least min_blocks times.
 template <class Round>
-void measure(const Clock& clock, std::vector<Subject>& subjects, const BenchmarkOptions& options,
+void measure(const Clocks& clocks, std::vector<Subject>& subjects, const BenchmarkOptions& options,
              ProgressSink& progress, Round&& round) {
   ProgressTask task(progress, "timing", 100, "%");
-  const double budget_ms = options.budget_s * 1000, warm_start = clock();
-  const auto all_stable = [&] {
-    return std::all_of(subjects.begin(), subjects.end(), [](const Subject& subject) { return subject.stable(); });
-  };
-  // Two rounds at least: the first tells how many runs make a block.
-  for (int rounds = 0; rounds < 2 || (!all_stable() && clock() - warm_start < budget_ms / 3); ++rounds) {
-    for (Subject& subject : subjects) subject.warm_block();
-    task.advance(0);
-    if (rounds >= 1 && clock() - warm_start >= budget_ms / 3) break;
-  }
+  warm_up(clocks, subjects, options, task);
   for (Subject& subject : subjects) subject.start_keeping();
-  const double start = clock();
+  const double budget_ms = options.budget_s * 1000, start = clocks.wall(), work_start = clocks.work();
   std::int64_t blocks = 0, percent = 0;
-  while (blocks < options.min_blocks || clock() - start < budget_ms) {
+  while (blocks < options.min_blocks || clocks.wall() - start < budget_ms) {
     round();
     ++blocks;
-    const double share =
-        std::min((clock() - start) / budget_ms, static_cast<double>(blocks) / static_cast<double>(options.min_blocks));
+    const double share = std::min((clocks.wall() - start) / budget_ms,
+                                  static_cast<double>(blocks) / static_cast<double>(options.min_blocks));
     const auto now = std::min<std::int64_t>(100, static_cast<std::int64_t>(100 * share));
-    if (now > percent || options.min_blocks >= blocks) task.advance(percent = std::max(percent, now));
+    if (now > percent || blocks <= options.min_blocks) task.advance(percent = std::max(percent, now));
   }
+  const double busy = (clocks.work() - work_start) / (clocks.wall() - start);
+  if (busy < kBusyBelow)
+    progress.warning(
+        fmt::format("the timed network had a core for {:.0f} % of the time only, so its times are too "
+                    "long: other programs use this machine",
+                    100 * busy));
 }
 
 }  // namespace
 
-Clock steady_clock_ms() {
-  return [] {
+Clocks system_clocks() {
+  const auto wall = [] {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
   };
+  const auto work = [] {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
+  };
+  return {wall, work};
 }
 
-Timing benchmark_with(const Clock& clock, Session& session, const BenchmarkOptions& options, ProgressSink& progress) {
+Timing benchmark_with(const Clocks& clocks, Session& session, const BenchmarkOptions& options, ProgressSink& progress) {
   check_options(options);
   std::vector<Subject> subjects;
-  subjects.emplace_back(clock, session, options.min_block_ms);
-  measure(clock, subjects, options, progress, [&] { (void)subjects[0].block(); });
+  subjects.emplace_back(clocks, session);
+  measure(clocks, subjects, options, progress, [&] { (void)subjects[0].block(); });
   return subjects[0].timing();
 }
 
@@ -134,16 +204,16 @@ Verdict judge(double ratio, Interval interval) noexcept {
   return Verdict::kNoDifference;
 }
 
-SpeedComparison compare_speed_with(const Clock& clock, Session& baseline, Session& other,
+SpeedComparison compare_speed_with(const Clocks& clocks, Session& baseline, Session& other,
                                    const BenchmarkOptions& options, ProgressSink& progress) {
   check_options(options);
   Rng rng(options.seed);
   std::vector<Subject> subjects;
-  subjects.emplace_back(clock, baseline, options.min_block_ms);
-  subjects.emplace_back(clock, other, options.min_block_ms);
+  subjects.emplace_back(clocks, baseline);
+  subjects.emplace_back(clocks, other);
   std::vector<double> log_ratios;
   bool baseline_first = false;
-  measure(clock, subjects, options, progress, [&] {
+  measure(clocks, subjects, options, progress, [&] {
     // Every second pair turns the order of the one before it round, so that a steady drift cancels.
     baseline_first = log_ratios.size() % 2 == 0 ? rng.below(2) == 0 : !baseline_first;
     const double first = subjects[baseline_first ? 0 : 1].block(), second = subjects[baseline_first ? 1 : 0].block();
@@ -160,12 +230,12 @@ SpeedComparison compare_speed_with(const Clock& clock, Session& baseline, Sessio
 }
 
 Timing benchmark(Session& session, const BenchmarkOptions& options, ProgressSink& progress) {
-  return benchmark_with(steady_clock_ms(), session, options, progress);
+  return benchmark_with(system_clocks(), session, options, progress);
 }
 
 SpeedComparison compare_speed(Session& baseline, Session& other, const BenchmarkOptions& options,
                               ProgressSink& progress) {
-  return compare_speed_with(steady_clock_ms(), baseline, other, options, progress);
+  return compare_speed_with(system_clocks(), baseline, other, options, progress);
 }
 
 }  // namespace pare

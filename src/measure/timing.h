@@ -12,11 +12,17 @@ namespace pare {
 
 /// Milliseconds since some moment, never going back.
 using Clock = std::function<double()>;
-[[nodiscard]] Clock steady_clock_ms();
 
-[[nodiscard]] Timing benchmark_with(const Clock& clock, Session& session, const BenchmarkOptions& options,
+/// Only `wall` is ever reported. `work` (CPU time of the process) tells how many runs are equally much work, which wall
+/// time does not tell while others use the machine.
+struct Clocks {
+  Clock wall, work;
+};
+[[nodiscard]] Clocks system_clocks();
+
+[[nodiscard]] Timing benchmark_with(const Clocks& clocks, Session& session, const BenchmarkOptions& options,
                                     ProgressSink& progress);
-[[nodiscard]] SpeedComparison compare_speed_with(const Clock& clock, Session& baseline, Session& other,
+[[nodiscard]] SpeedComparison compare_speed_with(const Clocks& clocks, Session& baseline, Session& other,
                                                  const BenchmarkOptions& options, ProgressSink& progress);
 
 /// The rule of compare_speed: the interval excludes 1 and the ratio is at least 1 % away from it.
