@@ -131,6 +131,13 @@ TEST_P(BothRuntimes, RunsAgainOnWhatIsBound) {
   EXPECT_THAT(session->results()[0], AllClose(Tensor::of<float>({1, 1, 1, 3}, {3, 0, 0})));
 }
 
+TEST_P(BothRuntimes, RunsNothingAfterARefusedBind) {
+  const auto session = open_session(model_from_text(kConvRelu), options());
+  session->bind({{"x", small_image()}});
+  EXPECT_THROW(session->bind({{"x", Tensor::zeros(DType::kFloat32, {1, 7})}}), Error);
+  expect_error([&] { session->run_bound(); }, ErrorCode::kInvalidArgument, {"nothing is bound"});
+}
+
 TEST_P(BothRuntimes, TakesAnotherShapeAtEveryRun) {
   const auto session = open_session(model_from_text(kConvRelu), options());
   for (std::int64_t size = 1; size < 40; ++size) {

@@ -56,7 +56,7 @@ std::shared_ptr<OrtLibrary> open_library() {
          library->path, ORT_API_VERSION, kHowToGet);
   Ort::InitApi(api);
   try {
-    library->env = Ort::Env(ORT_LOGGING_LEVEL_ERROR, "pare", keep_message, &library->log);
+    library->env.emplace(ORT_LOGGING_LEVEL_ERROR, "pare", keep_message, &library->log);
   } catch (const Ort::Exception& error) {
     fail(ErrorCode::kUnsupported, "ONNX Runtime {} does not start: {}", library->version, error.what());
   }

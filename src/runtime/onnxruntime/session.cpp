@@ -33,8 +33,9 @@ class OrtSession : public Session {
     try {
       if (options.profile) profile_folder_.emplace();
       const Ort::SessionOptions settings = make_settings();
-      session_ = source.bytes.empty() ? Ort::Session(library_->env, source.file.c_str(), settings)
-                                      : Ort::Session(library_->env, source.bytes.data(), source.bytes.size(), settings);
+      session_ = source.bytes.empty()
+                     ? Ort::Session(*library_->env, source.file.c_str(), settings)
+                     : Ort::Session(*library_->env, source.bytes.data(), source.bytes.size(), settings);
       fill_output_types();
     } catch (const Ort::Exception& error) {
       fail_with(*library_, "ONNX Runtime does not load the model", error);
@@ -47,6 +48,7 @@ class OrtSession : public Session {
   const std::vector<ValueInfo>& outputs() const override { return outputs_; }
 
   void bind(const NamedTensors& inputs) override {
+    bound_ = false;
     check_inputs(inputs_, inputs);
     std::vector<Tensor> tensors;
     std::vector<Ort::Value> values;
@@ -80,8 +82,10 @@ class OrtSession : public Session {
       if (result_values_.size() != outputs_.size())
         fail(ErrorCode::kInvalidArgument, "the session has not run yet\n  remedy: call run_bound() before results()");
       std::vector<Ort::Value> values = std::move(result_values_);
+      std::vector<Tensor> tensors;
       for (std::size_t i = 0; i < values.size(); ++i)
-        results_.push_back(from_ort(std::move(values[i]), outputs_[i].name, library_));
+        tensors.push_back(from_ort(std::move(values[i]), outputs_[i].name, library_));
+      results_ = std::move(tensors);
     }
     return results_;
   }

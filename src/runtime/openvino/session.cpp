@@ -57,6 +57,7 @@ class OpenVinoSession : public Session {
   const std::vector<ValueInfo>& outputs() const override { return outputs_; }
 
   void bind(const NamedTensors& inputs) override {
+    bound_ = false;
     check_inputs(inputs_, inputs);
     std::vector<Tensor> tensors;
     try {
