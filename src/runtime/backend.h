@@ -25,6 +25,9 @@ struct ModelSource {
 [[nodiscard]] std::unique_ptr<Session> open_in_onnxruntime(const ModelSource& source, const SessionOptions& options);
 [[nodiscard]] std::unique_ptr<Session> open_in_openvino(const ModelSource& source, const SessionOptions& options);
 
+/// In the runtime that the options name.
+[[nodiscard]] std::unique_ptr<Session> open_source(const ModelSource& source, const SessionOptions& options);
+
 /// Throw Error(kUnsupported), saying how to get it, when the library cannot be opened.
 [[nodiscard]] std::string onnxruntime_version();
 [[nodiscard]] std::string openvino_version();

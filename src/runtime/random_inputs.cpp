@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "core/fail.h"
@@ -23,7 +24,17 @@ bool is_channel_axis(const std::vector<Dim>& dims, std::size_t axis) {
   return dims.size() == 4 && axis == 1 && !(is_number(dims[3]) && !is_number(dims[2]));
 }
 
-Shape choose_shape(const ValueInfo& info, const InputOptions& options) {
+/// Symbols of first dimensions: where they come again ("state [2, batch, 128]") they mean the batch too.
+std::set<std::string> batch_symbols(const std::vector<ValueInfo>& inputs) {
+  std::set<std::string> symbols;
+  for (const ValueInfo& info : inputs)
+    if (info.shape && !info.shape->empty() && !is_number(info.shape->front()))
+      symbols.insert(info.shape->front().symbol);
+  symbols.erase("");
+  return symbols;
+}
+
+Shape choose_shape(const ValueInfo& info, const InputOptions& options, const std::set<std::string>& batch) {
   const auto given = options.shapes.find(info.name);
   if (given != options.shapes.end()) {
     if (!shape_fits(info, given->second))
@@ -39,7 +50,7 @@ Shape choose_shape(const ValueInfo& info, const InputOptions& options) {
     const Dim& dim = (*info.shape)[axis];
     if (is_number(dim))
       shape.push_back(*dim.value);
-    else if (axis == 0)
+    else if (axis == 0 || batch.contains(dim.symbol))
       shape.push_back(options.batch);
     else if (is_channel_axis(*info.shape, axis))
       shape.push_back(kChannels);
@@ -104,9 +115,11 @@ NamedTensors random_inputs(const std::vector<ValueInfo>& inputs, const InputOpti
     if (std::find(names.begin(), names.end(), name) == names.end())
       fail(ErrorCode::kInvalidArgument, "a shape was given for '{}', but the inputs of the model are: {}{}", name,
            join(names, ", "), nearest_hint(name, names));
+  const std::set<std::string> batch = batch_symbols(inputs);
   Rng rng(options.seed);
   NamedTensors tensors;
-  for (const ValueInfo& info : inputs) tensors[info.name] = random_tensor(info, choose_shape(info, options), rng);
+  for (const ValueInfo& info : inputs)
+    tensors[info.name] = random_tensor(info, choose_shape(info, options, batch), rng);
   return tensors;
 }
 

@@ -23,6 +23,8 @@ std::string version_of_openvino() { fail_without_openvino(); }
 std::unique_ptr<Session> open_openvino(const ModelSource&, const SessionOptions&) { fail_without_openvino(); }
 #endif
 
+}  // namespace
+
 std::unique_ptr<Session> open_source(const ModelSource& source, const SessionOptions& options) {
   if (options.threads < 1)
     fail(ErrorCode::kInvalidArgument, "a session cannot run with {} threads\n  remedy: give 1 or more",
@@ -35,8 +37,6 @@ std::unique_ptr<Session> open_source(const ModelSource& source, const SessionOpt
   }
   fail(ErrorCode::kInternal, "runtime number {} is unknown", static_cast<int>(options.runtime));
 }
-
-}  // namespace
 
 std::string_view runtime_name(Runtime runtime) noexcept {
   return runtime == Runtime::kOpenVino ? "OpenVINO" : "ONNX Runtime";

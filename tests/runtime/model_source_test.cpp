@@ -29,8 +29,7 @@ TEST(ModelSource, SavesLargeModelsWithExternalData) {
     ASSERT_NE(prepared.folder, nullptr);
     EXPECT_TRUE(prepared.source.bytes.empty());
     const SessionOptions options = {.runtime = runtime, .force_float32 = true};
-    const auto session = runtime == Runtime::kOpenVino ? open_in_openvino(prepared.source, options)
-                                                       : open_in_onnxruntime(prepared.source, options);
+    const auto session = open_source(prepared.source, options);
     const std::filesystem::path folder = prepared.folder->path();
     prepared.folder.reset();
     EXPECT_FALSE(std::filesystem::exists(folder));

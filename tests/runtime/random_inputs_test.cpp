@@ -16,7 +16,7 @@ std::vector<ValueInfo> inputs_of(const std::string& list) {
 TEST(RandomInputs, FillsInOpenDimensions) {
   const std::vector<ValueInfo> inputs = inputs_of(
       "float[N, 3, H, W] a, float[N, C, H, W] b, float[N, H, W, 4] c, "
-      "float[K] d, float e, int64[2, T] f");
+      "float[K] d, float e, int64[2, T] f, float[2, N, 8] g");
   const NamedTensors tensors = random_inputs(inputs, {.batch = 2, .image_size = 9});
   EXPECT_EQ(tensors.at("a").shape(), (Shape{2, 3, 9, 9}));
   EXPECT_EQ(tensors.at("b").shape(), (Shape{2, 3, 9, 9}));
@@ -24,6 +24,7 @@ TEST(RandomInputs, FillsInOpenDimensions) {
   EXPECT_EQ(tensors.at("d").shape(), Shape{2});
   EXPECT_EQ(tensors.at("e").shape(), Shape{});
   EXPECT_EQ(tensors.at("f").shape(), (Shape{2, 9}));
+  EXPECT_EQ(tensors.at("g").shape(), (Shape{2, 2, 8})) << "N is the batch of the other inputs";
   EXPECT_EQ(random_inputs(inputs).at("a").shape(), (Shape{1, 3, 224, 224}));
 }
 

@@ -131,6 +131,13 @@ TEST_P(BothRuntimes, RunsAgainOnWhatIsBound) {
   EXPECT_THAT(session->results()[0], AllClose(Tensor::of<float>({1, 1, 1, 3}, {3, 0, 0})));
 }
 
+TEST_P(BothRuntimes, RunsNothingAfterARefusedBind) {
+  const auto session = open_session(model_from_text(kConvRelu), options());
+  session->bind({{"x", small_image()}});
+  EXPECT_THROW(session->bind({{"x", Tensor::zeros(DType::kFloat32, {1, 7})}}), Error);
+  expect_error([&] { session->run_bound(); }, ErrorCode::kInvalidArgument, {"nothing is bound"});
+}
+
 TEST_P(BothRuntimes, TakesAnotherShapeAtEveryRun) {
   const auto session = open_session(model_from_text(kConvRelu), options());
   for (std::int64_t size = 1; size < 40; ++size) {
@@ -169,12 +176,12 @@ g (float[2] x) => (float[2] y) { y = made.up.Frobnicate(x) })");
 TEST_P(BothRuntimes, SaysWhatTheRuntimeSaysWhenAModelDoesNotRun) {
   const Model model = model_from_text(R"(
 <ir_version: 8, opset_import: ["" : 17]>
-g (float[N] x) => (float[2, 3] y) <int64[2] shape = {2, 3}> { y = Reshape(x, shape) })");
+g (float[N, C] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> { r = Relu(x)  y = MatMul(r, w) })");
   const auto session = open_session(model, options());
-  expect_error([&] { (void)session->run({{"x", Tensor::zeros(DType::kFloat32, {5})}}); }, ErrorCode::kUnsupported,
+  expect_error([&] { (void)session->run({{"x", Tensor::zeros(DType::kFloat32, {1, 5})}}); }, ErrorCode::kUnsupported,
                {"does not run the model on these inputs", "says: "});
   // The session is still good.
-  EXPECT_EQ(session->run({{"x", Tensor::zeros(DType::kFloat32, {6})}})[0].shape(), (Shape{2, 3}));
+  EXPECT_EQ(session->run({{"x", Tensor::zeros(DType::kFloat32, {4, 3})}})[0].shape(), (Shape{4, 2}));
 }
 
 TEST_P(BothRuntimes, TakesAnInputThatNothingReads) {

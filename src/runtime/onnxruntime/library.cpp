@@ -56,7 +56,7 @@ std::shared_ptr<OrtLibrary> open_library() {
          library->path, ORT_API_VERSION, kHowToGet);
   Ort::InitApi(api);
   try {
-    library->env = Ort::Env(ORT_LOGGING_LEVEL_ERROR, "pare", keep_message, &library->log);
+    library->env.emplace(ORT_LOGGING_LEVEL_ERROR, "pare", keep_message, &library->log);
   } catch (const Ort::Exception& error) {
     fail(ErrorCode::kUnsupported, "ONNX Runtime {} does not start: {}", library->version, error.what());
   }
@@ -73,8 +73,10 @@ std::string remedy_for(const std::string& text) {
     return "\n  remedy: the operator belongs to another tool or a newer opset; export the model with ONNX's own "
            "operators";
   if (has("NOT_IMPLEMENTED") || has("Could not find an implementation"))
-    return "\n  remedy: ONNX Runtime's CPU has no kernel for this operator and type; convert the value to float32 "
-           "around it";
+    return "\n  remedy: ONNX Runtime's CPU has no kernel for this operator in this opset and element type; raise the "
+           "model's opset, or convert the values around it to float32";
+  if (has("No opset import for domain"))
+    return "\n  remedy: the operators of that domain belong to another tool, which must turn them into ONNX's own";
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "runtime/onnxruntime/api.h"
@@ -20,11 +21,11 @@ class LastMessage {
   std::string text_;
 };
 
-struct OrtLibrary {
+struct [[gnu::visibility("hidden")]] OrtLibrary {
   std::string path;
   std::string version;  ///< "1.31.1"
   LastMessage log;
-  Ort::Env env{nullptr};
+  std::optional<Ort::Env> env;  ///< even an empty one calls into the library when it is destroyed
 };
 
 /// Opened on first use and shared by all sessions. Throws Error(kUnsupported) if it cannot be; the next call tries

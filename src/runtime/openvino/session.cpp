@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <openvino/openvino.hpp>
 
@@ -42,6 +43,7 @@ class OpenVinoSession : public Session {
       compiled_ = core_->compile_model(model, "CPU", settings());
       request_ = compiled_.create_infer_request();
       precision_ = precision_of(compiled_);
+      if (model->is_dynamic()) dynamic_model_ = model;
       for (const ValueInfo& input : inputs_) input_ports_.push_back(find_port(compiled_.inputs(), input.name));
       for (std::size_t i = 0; i < outputs_.size(); ++i) add_output(source.output_names[i], outputs_[i]);
     } catch (const Error&) {
@@ -55,9 +57,11 @@ class OpenVinoSession : public Session {
   const std::vector<ValueInfo>& outputs() const override { return outputs_; }
 
   void bind(const NamedTensors& inputs) override {
+    bound_ = false;
     check_inputs(inputs_, inputs);
     std::vector<Tensor> tensors;
     try {
+      check_shapes(inputs);
       for (std::size_t i = 0; i < inputs_.size(); ++i) {
         tensors.push_back(inputs.at(inputs_[i].name));
         // OpenVINO drops inputs that nothing reads.
@@ -66,7 +70,7 @@ class OpenVinoSession : public Session {
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
-      fail_with("OpenVINO does not take the inputs", error);
+      fail_with("OpenVINO does not run the model on these inputs", error);
     }
     bound_tensors_ = std::move(tensors);
     bound_ = true;
@@ -126,6 +130,22 @@ class OpenVinoSession : public Session {
     return map;
   }
 
+  /// OpenVINO's kernels trust the shapes that they are given: a product of [1, 5] and [3, 2] is computed, wrongly, from
+  /// whatever lies in memory. Giving a copy of the model the shapes makes its operators check them, once for each
+  /// shape.
+  void check_shapes(const NamedTensors& inputs) {
+    if (dynamic_model_ == nullptr) return;
+    std::map<std::string, ov::PartialShape> shapes;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const Shape& shape = inputs.at(inputs_[i].name).shape();
+      if (input_ports_[i]) shapes[inputs_[i].name] = ov::Shape(shape.begin(), shape.end());
+    }
+    if (std::find(checked_shapes_.begin(), checked_shapes_.end(), shapes) != checked_shapes_.end()) return;
+    dynamic_model_->clone()->reshape(shapes);
+    if (checked_shapes_.size() == kShapesRemembered) checked_shapes_.erase(checked_shapes_.begin());
+    checked_shapes_.push_back(std::move(shapes));
+  }
+
   static std::optional<ov::Output<const ov::Node>> find_port(const std::vector<ov::Output<const ov::Node>>& ports,
                                                              const std::string& name) {
     for (const auto& port : ports)
@@ -152,9 +172,13 @@ class OpenVinoSession : public Session {
     }
   }
 
+  static constexpr std::size_t kShapesRemembered = 8;
+
   std::shared_ptr<ov::Core> core_;
   SessionOptions options_;
   std::vector<ValueInfo> inputs_, outputs_;
+  std::shared_ptr<const ov::Model> dynamic_model_;  // null: all shapes are fixed, and OpenVINO checks the inputs itself
+  std::vector<std::map<std::string, ov::PartialShape>> checked_shapes_;
   ov::CompiledModel compiled_;
   ov::InferRequest request_;
   std::string precision_;
