@@ -20,7 +20,13 @@ constexpr const char* kLoadsOff = "loads with optimizations off";
 constexpr const char* kAgree = "optimizations on and off agree";
 constexpr const char* kSame = "same outputs";
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// An error's lines without its remedy, which is for the one who asked for the model, as one line.
+std::string in_one_line(const std::string& text) {
+  std::vector<std::string> lines;
+  for (const std::string& line : split(text, '\n'))
+    if (std::string trimmed = trim(line); !trimmed.empty() && !trimmed.starts_with("remedy:")) lines.push_back(trimmed);
+  return join(lines, " ");
+}
 
 /// Collects the checks of one step; a failed one ends everything.
 class Proof {
@@ -67,7 +73,7 @@ void check_structure(const Model& before, const Model& after, Proof& proof) {
   // Files that a strict reading refuses but runtimes take are common; the step has only to keep them no worse.
   const std::optional<std::string> old = structure_fault(before);
   if (!old) proof.broken(kStructure, *fault);
-  proof.not_run(kStructure, fmt::format("the model had a fault before: {}", first_line(*old)));
+  proof.not_run(kStructure, fmt::format("the model had a fault before: {}", in_one_line(*old)));
 }
 
 /// What the model before the step gives on each case; nothing else of it is kept.
@@ -113,7 +119,7 @@ std::unique_ptr<Session> open_after(const Model& before, const Model& after, con
     try {
       (void)open_session(before, options);
     } catch (const Error& old) {
-      proof.not_run(check, fmt::format("the model before does not load so either: {}", first_line(old.what())));
+      proof.not_run(check, fmt::format("the model before does not load so either: {}", in_one_line(old.what())));
       return nullptr;
     }
     proof.broken(check, error.what());
@@ -164,7 +170,7 @@ void check_numbers(const StepInfo& step, const Model& before, const Model& after
     reference = run_reference(before, context);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInterrupted) throw;
-    const std::string reason = fmt::format("the model before does not run: {}", first_line(error.what()));
+    const std::string reason = fmt::format("the model before does not run: {}", in_one_line(error.what()));
     for (const char* check : {kLoadsOn, kLoadsOff, kAgree}) proof.not_run(check, reason);
     if (step.kind == StepKind::kRewrite) proof.not_run(kSame, reason);
     return;
