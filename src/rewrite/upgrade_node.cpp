@@ -252,11 +252,10 @@ NodeUpgrade upgrade_broadcast(Node& node, UpgradeSite& site) {
   if (site.opset >= 7) return {};
   const bool broadcast = node.int_or("broadcast", 0) != 0;
   if (broadcast && node.find_attribute("axis")) {
-    const auto shape = site.known_shape(node.input(0));
-    if (!shape) return {{}, "it broadcasts along an axis of a value whose rank is not known"};
-    const auto rank = static_cast<std::int64_t>(shape->size());
+    const auto rank = site.known_rank(node.input(0));
+    if (!rank) return {{}, "it broadcasts along an axis of a value whose rank is not known"};
     const std::int64_t axis = node.int_or("axis", 0);
-    if (std::string reason = align_constant(node, site, rank, axis < 0 ? axis + rank : axis); !reason.empty())
+    if (std::string reason = align_constant(node, site, *rank, axis < 0 ? axis + *rank : axis); !reason.empty())
       return {{}, reason};
   }
   node.remove_attribute("broadcast");
@@ -266,12 +265,11 @@ NodeUpgrade upgrade_broadcast(Node& node, UpgradeSite& site) {
 
 NodeUpgrade upgrade_prelu(Node& node, UpgradeSite& site) {
   if (site.opset >= 7) return {};
-  const auto shape = site.known_shape(node.input(0));
   const Tensor slope = site.constant(node.input(1));
   if (!slope.empty() && slope.element_count() == 1) return {};
-  if (!shape) return {{}, "the rank of its input is not known"};
-  if (std::string reason = align_constant(node, site, static_cast<std::int64_t>(shape->size()), 1); !reason.empty())
-    return {{}, reason};
+  const auto rank = site.known_rank(node.input(0));
+  if (!rank) return {{}, "the rank of its input is not known"};
+  if (std::string reason = align_constant(node, site, *rank, 1); !reason.empty()) return {{}, reason};
   return {"slope laid on the channels", {}};
 }
 
@@ -450,6 +448,30 @@ std::optional<Shape> UpgradeSite::known_shape(const std::string& value) const {
   Shape shape;
   for (const Dim& dim : *found->second.shape) shape.push_back(dim.value && *dim.value > 0 ? *dim.value : -1);
   return shape;
+}
+
+std::optional<std::int64_t> UpgradeSite::known_rank(const std::string& value) const {
+  if (const auto shape = known_shape(value)) return static_cast<std::int64_t>(shape->size());
+  const std::int64_t maker = index_.producer(value);
+  if (maker < 0) return std::nullopt;
+  const Node& node = graph_.nodes[static_cast<std::size_t>(maker)];
+  static const std::set<std::string> kKeepsRank = {"Relu",
+                                                   "Add",
+                                                   "Sub",
+                                                   "Mul",
+                                                   "Div",
+                                                   "LeakyRelu",
+                                                   "Sigmoid",
+                                                   "Tanh",
+                                                   "MaxPool",
+                                                   "AveragePool",
+                                                   "BatchNormalization",
+                                                   "Dropout",
+                                                   "LRN"};
+  if (kKeepsRank.contains(node.op_type)) return known_rank(node.input(0));
+  const Tensor weight = constant(node.input(1));
+  if ((node.is("Conv") || node.is("ConvTranspose")) && !weight.empty()) return weight.rank();
+  return std::nullopt;
 }
 
 DType UpgradeSite::float_type_of(const std::string& value) const {
