@@ -67,6 +67,33 @@ TEST(Rewrite, KeepsSymbolsMetadataAndOutputs) {
   }));
 }
 
+TEST(Rewrite, LeavesAQuantizedModelQuantized) {
+  const Model model = graph_from_text(R"(g (float[N, 1, 4, 4] x) => (float[N, 2, 4, 4] y)
+    <int8[2, 1, 3, 3] q = {1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1}, float[2] s = {0.5, 0.25},
+     int8[2] z = {0, 0}, float xs = {0.01}, uint8 xz = {0}, int32[2] bq = {3, 4}, float[2] bs = {0.005, 0.0025}, int32[2] bz = {0, 0}>
+    { i = Identity(x) xq = QuantizeLinear(i, xs, xz) xd = DequantizeLinear(xq, xs, xz)
+      w = DequantizeLinear<axis = 0>(q, s, z) b = DequantizeLinear<axis = 0>(bq, bs, bz)
+      y = Conv<pads = [1, 1, 1, 1]>(xd, w, b) })");
+  const StepResult result = apply(rewrite(), model);
+  EXPECT_EQ(nodes_text(result.model),
+            "QuantizeLinear(x, xs, xz) -> xq; DequantizeLinear(xq, xs, xz) -> xd; DequantizeLinear(q, s, z) -> w; "
+            "DequantizeLinear(bq, bs, bz) -> b; Conv(xd, w, b) -> y");
+  EXPECT_EQ(result.model.graph.initializers.find("q")->dtype(), DType::kInt8);
+}
+
+TEST(Rewrite, IsProvedInOpenVinoToo) {
+  std::string why;
+  if (!runtime_available(Runtime::kOpenVino, &why)) GTEST_SKIP() << why;
+  Context context;
+  context.session.runtime = Runtime::kOpenVino;
+  const CheckedResult checked = prove_rewrites(graph_from_text(R"(g (float[N, 1, 4, 4] x) => (float[N, 2, 4, 4] y)
+      <float[2, 1, 1, 1] w0 = {1, 2}, float[2] s = {1, 2}, float[2] z = {0, 0}, float[2] o = {1, 1}>
+      { w = Identity(w0) c = Conv(x, w) n = BatchNormalization(c, s, z, z, o) y = Relu(n) })"),
+                                               context);
+  EXPECT_EQ(nodes_text(checked.result.model), "Conv(x, w) -> n; Relu(n) -> y");
+  for (const StepCheck& check : checked.checks) EXPECT_TRUE(check.passed) << check.name << ": " << check.detail;
+}
+
 TEST(Rewrite, NamesTheOneRewriteThatBreaksTheModel) {
   std::vector<StepInfo> steps = {drop_identity(), fold_constants(), drop_unused()};
   steps[1] = rewrite_step("halve_weights", "A faulty rewrite", [](const Model& model, Context&) {
