@@ -51,4 +51,9 @@ struct NodeUpgrade {
 /// Of ONNX's own domain; attributes that hold graphs are not entered.
 [[nodiscard]] NodeUpgrade upgrade_node(Node& node, UpgradeSite& site);
 
+/// The larger ones, of one operator family each.
+[[nodiscard]] NodeUpgrade upgrade_softmax(Node& node, UpgradeSite& site);   ///< Softmax, LogSoftmax, Hardmax
+[[nodiscard]] NodeUpgrade upgrade_resize(Node& node, UpgradeSite& site);    ///< Resize-10, Resize-11
+[[nodiscard]] NodeUpgrade upgrade_upsample(Node& node, UpgradeSite& site);  ///< Upsample-1, -7, -9
+
 }  // namespace pare
