@@ -102,8 +102,8 @@ inline constexpr std::string_view kRecipeKey = "pare.recipe";
 
 struct StepCheck {
   std::string name;  ///< "structure", "loads with optimizations off", "same outputs"
-  bool passed = false;
-  std::string detail;  ///< "max difference 3e-7 of the range"
+  bool passed = false;  ///< false: could not be run, `detail` begins with "not run: "; what fails throws
+  std::string detail;   ///< "max difference 3e-7 of the range"
 };
 struct CheckedResult {
   StepResult result;

@@ -88,7 +88,10 @@ class ConstantRegion {
   void collect() {
     for (std::int64_t i = 0; i < edit_.node_count(); ++i) {
       const Node& node = edit_.node(i);
-      if (edit_.removed(i) || !is_foldable_kind(node)) continue;
+      if (edit_.removed(i)) continue;
+      if (node.is("DequantizeLinear") && !edit_.constant(node.input(0)).empty())
+        edit_.skip(i, "its weights stay as small as they are stored");
+      if (!is_foldable_kind(node)) continue;
       if (!std::all_of(node.inputs.begin(), node.inputs.end(), [&](const auto& value) { return is_constant(value); }))
         continue;
       inside_[static_cast<std::size_t>(i)] =

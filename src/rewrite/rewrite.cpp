@@ -56,16 +56,26 @@ StepResult rewrite_model(const Model& model, Context& context) {
   return all;
 }
 
+void prove_one_by_one(const std::vector<StepInfo>& steps, const Model& model, Context& context) {
+  Model current = model;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    std::int64_t changes = 0;
+    for (const StepInfo& step : steps) {
+      StepResult one = run_step(step, current, StepOptions(step.options, {}), context).result;
+      changes += one.changes;
+      current = std::move(one.model);
+    }
+    if (changes == 0) return;
+  }
+}
+
 CheckedResult prove_rewrites(const Model& model, Context& context) {
   try {
     return run_step(rewrite(), model, StepOptions({}, {}), context);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInternal) throw;
-    Model current = model;
-    for (int round = 0; round < kMaxRounds; ++round)
-      for (const StepInfo& step : all_rewrites())
-        current = run_step(step, current, StepOptions(step.options, {}), context).result.model;
-    throw;  // each step alone is within tolerance: only their sum is not
+    prove_one_by_one(all_rewrites(), model, context);
+    throw;  // each alone is within its tolerance: only their sum is not
   }
 }
 

@@ -20,6 +20,10 @@ namespace pare {
 /// or prove_rewrites do.
 [[nodiscard]] StepResult rewrite_model(const Model& model, Context& context);
 
+/// run_step on each of `steps` in rounds as rewrite_model does. Throws the error of the first one that breaks its
+/// model.
+void prove_one_by_one(const std::vector<StepInfo>& steps, const Model& model, Context& context);
+
 /// run_step on "rewrite"; if a check fails, finds the one rewrite that broke the model and throws its error instead.
 [[nodiscard]] CheckedResult prove_rewrites(const Model& model, Context& context);
 

@@ -1,7 +1,6 @@
 #include "rewrite/upgrade_node.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
 #include <set>
@@ -31,15 +30,6 @@ void put_input(Node& node, std::size_t index, std::string value) {
 
 /// Base of the names of what the node newly reads: its output's name is unique, its own need not be.
 std::string base_name(const Node& node) { return node.output(0); }
-
-Node new_node(std::string name, std::string op_type, std::vector<std::string> inputs, std::string output) {
-  Node node;
-  node.name = std::move(name);
-  node.op_type = std::move(op_type);
-  node.inputs = std::move(inputs);
-  node.outputs = {std::move(output)};
-  return node;
-}
 
 NodeUpgrade move_ints(Node& node, UpgradeSite& site, const char* attribute, std::size_t input) {
   if (!node.find_attribute(attribute)) return {};
@@ -130,96 +120,6 @@ NodeUpgrade upgrade_batchnorm(Node& node, UpgradeSite& site) {
   return {changed ? "attributes of training dropped" : "", {}};
 }
 
-/// Before opset 13 Softmax ran over all dimensions from `axis` on as one; now over `axis` alone.
-NodeUpgrade upgrade_softmax(Node& node, UpgradeSite& site) {
-  const std::int64_t axis = node.int_or("axis", 1);
-  const auto shape = site.known_shape(node.input(0));
-  if (shape) {
-    const auto rank = static_cast<std::int64_t>(shape->size());
-    const std::int64_t first = axis < 0 ? axis + rank : axis;
-    Ints wide;
-    for (std::int64_t i = std::max<std::int64_t>(first, 0); i < rank; ++i)
-      if ((*shape)[static_cast<std::size_t>(i)] != 1) wide.push_back(i);
-    if (first >= 0 && first < rank && wide.size() <= 1) {
-      node.set_attribute("axis", wide.empty() ? rank - 1 : wide[0]);
-      return {fmt::format("axis {} alone", node.int_or("axis", 1)), {}};
-    }
-  } else if (axis == -1) {
-    return {};
-  }
-  const std::string input = node.input(0), output = node.output(0);
-  const std::string flat = site.fresh(output + "_flat"), result = site.fresh(output + "_rows"),
-                    sizes = site.fresh(output + "_shape");
-  site.insert_before(new_node(site.fresh(output + "_sizes"), "Shape", {input}, sizes));
-  site.insert_before(new_node(site.fresh(output + "_flatten"), "Flatten", {input}, flat));
-  site.before.back().set_attribute("axis", axis);
-  site.insert_behind(new_node(site.fresh(output + "_back"), "Reshape", {result, sizes}, output));
-  node.inputs[0] = flat;
-  node.outputs[0] = result;
-  node.set_attribute("axis", std::int64_t{-1});
-  return {fmt::format("flattened from axis {} on, which is what the old opset meant", axis), {}};
-}
-
-struct NearestMode {
-  std::string word, why_not;
-};
-/// Resize-10 and Upsample took floor when enlarging and ceil when shrinking; today one word serves all dimensions.
-NearestMode nearest_mode(const Tensor& scales) {
-  if (scales.empty()) return {{}, "its scales are computed in the graph"};
-  bool enlarges = false, shrinks = false;
-  for (const float scale : scales.to_floats()) {
-    if (scale > 1) enlarges = true;
-    // At whole factors every sample falls on a pixel, and rounding does not matter.
-    if (scale < 1 && std::abs(1 / scale - std::round(1 / scale)) > 1e-6F) shrinks = true;
-  }
-  if (enlarges && shrinks) return {{}, "it enlarges one dimension and shrinks another"};
-  return {shrinks ? "ceil" : "floor", {}};
-}
-
-NodeUpgrade to_asymmetric_resize(Node& node, UpgradeSite& site, const std::string& scales) {
-  std::string mode = node.string_or("mode", "nearest");
-  if (mode == "bilinear") mode = "linear";
-  if (mode != "nearest" && mode != "linear") return {{}, fmt::format("mode '{}' is not known", mode)};
-  if (mode == "nearest") {
-    const NearestMode nearest = nearest_mode(site.constant(scales));
-    if (!nearest.why_not.empty()) return {{}, nearest.why_not};
-    node.set_attribute("nearest_mode", nearest.word);
-  }
-  node.set_attribute("mode", mode);
-  node.set_attribute("coordinate_transformation_mode", std::string("asymmetric"));
-  node.op_type = "Resize";
-  node.inputs = {node.input(0), "", scales};
-  return {"asymmetric Resize", {}};
-}
-
-NodeUpgrade upgrade_upsample(Node& node, UpgradeSite& site) {
-  if (!node.input(1).empty()) return to_asymmetric_resize(node, site, node.input(1));
-  std::vector<float> scales;
-  if (const Attribute* attribute = node.find_attribute("scales")) {
-    if (const auto* values = std::get_if<std::vector<float>>(&attribute->value)) scales = *values;
-  } else if (node.find_attribute("height_scale")) {
-    scales = {1, 1, node.float_or("height_scale", 1), node.float_or("width_scale", 1)};
-  }
-  if (scales.empty()) return {{}, "it has no scales"};
-  const Tensor tensor = Tensor::of<float>({static_cast<std::int64_t>(scales.size())}, scales);
-  const std::string name = site.add_constant(base_name(node) + "_scales", tensor);
-  for (const char* attribute : {"scales", "height_scale", "width_scale"}) node.remove_attribute(attribute);
-  return to_asymmetric_resize(node, site, name);
-}
-
-NodeUpgrade upgrade_resize(Node& node, UpgradeSite& site) {
-  if (site.opset < 11) return to_asymmetric_resize(node, site, node.input(1));
-  // Resize-11 wanted all inputs; what was passed as an empty tensor may be left out now.
-  bool changed = false;
-  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-    const Tensor tensor = site.constant(node.inputs[i]);
-    if (tensor.empty() || tensor.element_count() != 0) continue;
-    node.inputs[i].clear();
-    changed = true;
-  }
-  return {changed ? "empty inputs left out" : "", {}};
-}
-
 NodeUpgrade upgrade_reshape(Node& node, UpgradeSite& site) {
   return site.opset < 5 ? move_ints(node, site, "shape", 1) : NodeUpgrade{};
 }
@@ -252,11 +152,10 @@ NodeUpgrade upgrade_broadcast(Node& node, UpgradeSite& site) {
   if (site.opset >= 7) return {};
   const bool broadcast = node.int_or("broadcast", 0) != 0;
   if (broadcast && node.find_attribute("axis")) {
-    const auto shape = site.known_shape(node.input(0));
-    if (!shape) return {{}, "it broadcasts along an axis of a value whose rank is not known"};
-    const auto rank = static_cast<std::int64_t>(shape->size());
+    const auto rank = site.known_rank(node.input(0));
+    if (!rank) return {{}, "it broadcasts along an axis of a value whose rank is not known"};
     const std::int64_t axis = node.int_or("axis", 0);
-    if (std::string reason = align_constant(node, site, rank, axis < 0 ? axis + rank : axis); !reason.empty())
+    if (std::string reason = align_constant(node, site, *rank, axis < 0 ? axis + *rank : axis); !reason.empty())
       return {{}, reason};
   }
   node.remove_attribute("broadcast");
@@ -266,12 +165,11 @@ NodeUpgrade upgrade_broadcast(Node& node, UpgradeSite& site) {
 
 NodeUpgrade upgrade_prelu(Node& node, UpgradeSite& site) {
   if (site.opset >= 7) return {};
-  const auto shape = site.known_shape(node.input(0));
   const Tensor slope = site.constant(node.input(1));
   if (!slope.empty() && slope.element_count() == 1) return {};
-  if (!shape) return {{}, "the rank of its input is not known"};
-  if (std::string reason = align_constant(node, site, static_cast<std::int64_t>(shape->size()), 1); !reason.empty())
-    return {{}, reason};
+  const auto rank = site.known_rank(node.input(0));
+  if (!rank) return {{}, "the rank of its input is not known"};
+  if (std::string reason = align_constant(node, site, *rank, 1); !reason.empty()) return {{}, reason};
   return {"slope laid on the channels", {}};
 }
 
@@ -450,6 +348,30 @@ std::optional<Shape> UpgradeSite::known_shape(const std::string& value) const {
   Shape shape;
   for (const Dim& dim : *found->second.shape) shape.push_back(dim.value && *dim.value > 0 ? *dim.value : -1);
   return shape;
+}
+
+std::optional<std::int64_t> UpgradeSite::known_rank(const std::string& value) const {
+  if (const auto shape = known_shape(value)) return static_cast<std::int64_t>(shape->size());
+  const std::int64_t maker = index_.producer(value);
+  if (maker < 0) return std::nullopt;
+  const Node& node = graph_.nodes[static_cast<std::size_t>(maker)];
+  static const std::set<std::string> kKeepsRank = {"Relu",
+                                                   "Add",
+                                                   "Sub",
+                                                   "Mul",
+                                                   "Div",
+                                                   "LeakyRelu",
+                                                   "Sigmoid",
+                                                   "Tanh",
+                                                   "MaxPool",
+                                                   "AveragePool",
+                                                   "BatchNormalization",
+                                                   "Dropout",
+                                                   "LRN"};
+  if (kKeepsRank.contains(node.op_type)) return known_rank(node.input(0));
+  const Tensor weight = constant(node.input(1));
+  if ((node.is("Conv") || node.is("ConvTranspose")) && !weight.empty()) return weight.rank();
+  return std::nullopt;
 }
 
 DType UpgradeSite::float_type_of(const std::string& value) const {

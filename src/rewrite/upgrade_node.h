@@ -20,6 +20,8 @@ class UpgradeSite {
   const std::int64_t opset;  ///< the model's, before
 
   [[nodiscard]] std::optional<Shape> known_shape(const std::string& value) const;  ///< -1: not known
+  /// From inference, or from the layers that the value passes: inference does not know every operator of opset 1.
+  [[nodiscard]] std::optional<std::int64_t> known_rank(const std::string& value) const;
   /// The value's type; the model's only float type where inference gives none.
   [[nodiscard]] DType float_type_of(const std::string& value) const;
   [[nodiscard]] Tensor constant(const std::string& value) const { return graph_.constant(value); }
@@ -48,5 +50,10 @@ struct NodeUpgrade {
 };
 /// Of ONNX's own domain; attributes that hold graphs are not entered.
 [[nodiscard]] NodeUpgrade upgrade_node(Node& node, UpgradeSite& site);
+
+/// The larger ones, of one operator family each.
+[[nodiscard]] NodeUpgrade upgrade_softmax(Node& node, UpgradeSite& site);   ///< Softmax, LogSoftmax, Hardmax
+[[nodiscard]] NodeUpgrade upgrade_resize(Node& node, UpgradeSite& site);    ///< Resize-10, Resize-11
+[[nodiscard]] NodeUpgrade upgrade_upsample(Node& node, UpgradeSite& site);  ///< Upsample-1, -7, -9
 
 }  // namespace pare
