@@ -288,6 +288,8 @@ class Planner {
   Plan result() {
     Plan plan;
     plan.states = states_;
+    for (std::size_t i = 0; i < states_.size(); ++i)
+      plan.on_stored.push_back(states_[i] == NodeState::kInteger && rules_[i]->on_stored);
     const auto add = [&](const std::string& value, const std::string& root) {
       if (!quantized_.contains(value) || !plan.range_of.emplace(value, root).second) return;
       plan.quantized.push_back(value);
