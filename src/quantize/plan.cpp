@@ -189,9 +189,11 @@ class Planner {
     return changed;
   }
 
-  /// Values that come out of integer nodes, given the nodes still open.
+  /// Values that integer nodes give or that get a Q anyway, given the nodes still open.
   std::unordered_set<std::string> available_values() {
     std::unordered_set<std::string> available;
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
+      if (open(i) && is(i, Role::kAnchor)) available.insert(graph_.nodes[i].input(0));
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!open(i) || rules_[i] == nullptr) continue;
       const Node& node = graph_.nodes[i];
