@@ -29,6 +29,7 @@ class Placer {
       }
       emit(i);
     }
+    drop_unread_dequantizers();
     drop_unread_constants();
     return std::move(placed_);
   }
@@ -73,6 +74,23 @@ class Placer {
     const std::string stored = names_.fresh(to + "_q");
     add_node("QuantizeLinear", stored, {from, with.scale, with.zero_point});
     add_node("DequantizeLinear", to, {stored, with.scale, with.zero_point});
+    stored_[to] = stored;
+  }
+
+  /// The node computes on what the Q gave; its DQ follows.
+  void emit_on_stored(Node node) {
+    const std::string value = node.output(0);
+    const Params& with = params(value);
+    node.inputs[0] = stored_.at(node.inputs[0]);
+    // What pads must be the stored form of 0.
+    if (node.is("Pad")) {
+      if (node.inputs.size() < 3) node.inputs.resize(3);
+      node.inputs[2] = with.zero_point;
+    }
+    node.outputs[0] = names_.fresh(value + "_q");
+    stored_[value] = node.outputs[0];
+    graph().nodes.push_back(node);
+    add_node("DequantizeLinear", value, {node.outputs[0], with.scale, with.zero_point});
   }
 
   /// A value that float nodes go on reading as it is.
@@ -85,6 +103,7 @@ class Placer {
   void emit(std::size_t i) {
     Node node = source_.nodes[i];
     if (integer(i)) make_integer(i, node);
+    if (plan_.on_stored[i]) return emit_on_stored(node);
     // Names of outputs behind which a Q follows; a vanished clamp hands its name on.
     std::vector<std::pair<std::string, std::string>> pairs;
     std::vector<std::string> after;
@@ -92,7 +111,9 @@ class Placer {
       if (output.empty()) continue;
       std::string value = output;
       const std::int64_t reader = index_.sole_consumer(output);
-      if (reader >= 0 && plan_.states[static_cast<std::size_t>(reader)] == NodeState::kVanished)
+      // As data, that is: the bounds of a Clip are read by it too.
+      if (reader >= 0 && plan_.states[static_cast<std::size_t>(reader)] == NodeState::kVanished &&
+          source_.nodes[static_cast<std::size_t>(reader)].input(0) == output)
         value = source_.nodes[static_cast<std::size_t>(reader)].output(0);
       if (!plan_.quantizes(value)) continue;
       if (!integer(i)) {
@@ -122,7 +143,7 @@ class Placer {
       how = place_weights(i, node, input, weights);
     } else if (node.is("Add") || node.is("Mul") || node.is("Concat")) {
       for (std::string& operand : node.inputs) place_constant(operand);
-    } else if (node.is("Pad")) {
+    } else if (node.is("Pad") && !plan_.on_stored[i]) {
       place_padding(node, input);
     }
     placed_.done.push_back({node_label(source_.nodes[i], static_cast<std::int64_t>(i)), node.op_type, how});
@@ -217,6 +238,14 @@ class Placer {
     node.inputs[2] = dequantized;
   }
 
+  /// A DQ whose readers all compute on what is stored.
+  void drop_unread_dequantizers() {
+    const GraphIndex now(graph());
+    std::erase_if(graph().nodes, [&](const Node& node) {
+      return node.is("DequantizeLinear") && now.uses(node.output(0)).empty() && !now.is_output(node.output(0));
+    });
+  }
+
   /// Only what the quantization left without readers: weights and biases in float.
   void drop_unread_constants() {
     Graph& result = graph();
@@ -242,6 +271,7 @@ class Placer {
   Placed placed_;
   std::unordered_map<std::string, Params> params_;
   std::unordered_map<std::string, std::string> for_integer_readers_;
+  std::unordered_map<std::string, std::string> stored_;  // dequantized value -> what its DQ reads
   std::unordered_map<std::string, QuantizedWeights> weights_;
   std::unordered_map<std::string, std::string> constants_;
   std::unordered_set<std::string> replaced_;

@@ -189,9 +189,11 @@ class Planner {
     return changed;
   }
 
-  /// Values that come out of integer nodes, given the nodes still open.
+  /// Values that integer nodes give or that get a Q anyway, given the nodes still open.
   std::unordered_set<std::string> available_values() {
     std::unordered_set<std::string> available;
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
+      if (open(i) && is(i, Role::kAnchor)) available.insert(graph_.nodes[i].input(0));
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!open(i) || rules_[i] == nullptr) continue;
       const Node& node = graph_.nodes[i];
@@ -288,6 +290,8 @@ class Planner {
   Plan result() {
     Plan plan;
     plan.states = states_;
+    for (std::size_t i = 0; i < states_.size(); ++i)
+      plan.on_stored.push_back(states_[i] == NodeState::kInteger && rules_[i]->on_stored);
     const auto add = [&](const std::string& value, const std::string& root) {
       if (!quantized_.contains(value) || !plan.range_of.emplace(value, root).second) return;
       plan.quantized.push_back(value);

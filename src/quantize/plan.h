@@ -21,6 +21,7 @@ enum class NodeState {
 
 struct Plan {
   std::vector<NodeState> states;       ///< per node of the graph
+  std::vector<bool> on_stored;         ///< integer nodes that stand between the Q and the DQ
   std::vector<std::string> quantized;  ///< values that get a Q and a DQ, each after those it depends on
   /// Quantized value -> the value whose range it uses: itself, or the first of those that share one scale.
   std::unordered_map<std::string, std::string> range_of;

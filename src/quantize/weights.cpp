@@ -41,29 +41,36 @@ void for_channel(const ChannelView& view, std::int64_t channel, F&& visit) {
   }
 }
 
-/// Magnitudes of a channel: the largest, and the largest sum of two weights of the same sign.
+/// The two largest magnitudes of a channel among its positive and among its negative weights.
 struct Magnitudes {
-  double largest = 0;
-  double pair = 0;
+  double first[2] = {0, 0}, second[2] = {0, 0};
+
+  [[nodiscard]] double largest() const { return std::max(first[0], first[1]); }
+  [[nodiscard]] double pair() const { return std::max(first[0] + second[0], first[1] + second[1]); }
+  [[nodiscard]] bool pair_overflows(double scale) const {
+    for (const int sign : {0, 1})
+      if (std::nearbyint(first[sign] / scale) + std::nearbyint(second[sign] / scale) > kMaxPair) return true;
+    return false;
+  }
 };
 
 Magnitudes magnitudes(std::span<const float> weights, const ChannelView& view, std::int64_t channel) {
-  double first[2] = {0, 0}, second[2] = {0, 0};
+  Magnitudes found;
   bool finite = true;
   for_channel(view, channel, [&](std::size_t i) {
     const double value = weights[i];
     finite = finite && std::isfinite(value);
     const int sign = value < 0 ? 1 : 0;
     const double size = std::fabs(value);
-    if (size > first[sign]) {
-      second[sign] = first[sign];
-      first[sign] = size;
-    } else if (size > second[sign]) {
-      second[sign] = size;
+    if (size > found.first[sign]) {
+      found.second[sign] = found.first[sign];
+      found.first[sign] = size;
+    } else if (size > found.second[sign]) {
+      found.second[sign] = size;
     }
   });
   if (!finite) fail(ErrorCode::kNumeric, "channel {} of the weights holds NaN or infinity", channel);
-  return {std::max(first[0], first[1]), std::max(first[0] + second[0], first[1] + second[1])};
+  return found;
 }
 
 }  // namespace
@@ -90,16 +97,16 @@ QuantizedWeights quantize_weights(const Tensor& weights, const WeightOptions& op
   std::vector<std::int8_t> values(data.size());
   for (std::int64_t channel = 0; channel < view.channels; ++channel) {
     const Magnitudes size = magnitudes(data, view, channel);
-    double scale = size.largest / kMaxWeight;
+    double scale = size.largest() / kMaxWeight;
     if (!options.floors.empty()) {
       // One scale for all must satisfy the floor of every channel.
       const double floor = options.axis ? options.floors[static_cast<std::size_t>(channel)]
                                         : *std::max_element(options.floors.begin(), options.floors.end());
       scale = std::max(scale, floor);
     }
-    // Rounding may add half a step to each of the two.
-    if (options.limit_pairs && size.pair > (kMaxPair - 1) * scale) {
-      scale = size.pair / (kMaxPair - 1);
+    if (options.limit_pairs && scale > 0 && size.pair_overflows(scale)) {
+      // Rounding may add half a step to each of the two.
+      scale = size.pair() / (kMaxPair - 1);
       ++result.narrowed;
     }
     if (!(scale >= std::numeric_limits<float>::min())) scale = 1;

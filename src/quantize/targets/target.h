@@ -25,6 +25,8 @@ struct OpRule {
   bool needs_output_q = true;
   /// Pass-through: no fewer elements come out than go in, so that the Q may move in front of it.
   bool hoists = false;
+  /// Pass-through: computes on uint8 as it stands, between the Q and the DQ, where the runtime finds no pattern for it.
+  bool on_stored = false;
   /// Gives much less than it takes: done on integers even if floats follow.
   bool shrinks = false;
   std::string_view why = {};  ///< kFloat: the reason for the report
