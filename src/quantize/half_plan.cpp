@@ -11,6 +11,14 @@ namespace {
 
 constexpr const char* kWorksOnPositions = "works on positions or sizes, whole numbers that float16 may not hold";
 
+template <std::size_t N>
+bool is_one_of(const Node& node, const std::array<std::string_view, N>& ops) {
+  return node.domain.empty() && std::find(ops.begin(), ops.end(), node.op_type) != ops.end();
+}
+
+constexpr std::array<std::string_view, 8> kMoves = {"Reshape", "Transpose", "Squeeze",  "Unsqueeze",
+                                                    "Flatten", "Concat",    "Identity", "Slice"};
+
 /// What stays a position when it is computed with: shape work and plain arithmetic, not weighted sums of many values.
 bool carries_positions(const Node& node) {
   static constexpr std::array<std::string_view, 38> kOps = {"Add",
@@ -51,14 +59,14 @@ bool carries_positions(const Node& node) {
                                                             "Equal",
                                                             "Less",
                                                             "Greater"};
-  return node.domain.empty() && std::find(kOps.begin(), kOps.end(), node.op_type) != kOps.end();
+  return is_one_of(node, kOps);
 }
 
 /// Integers that say where something is or how large it is.
 bool makes_positions(const Node& node) {
   static constexpr std::array<std::string_view, 9> kOps = {"Shape", "Size",   "NonZero", "ArgMax",           "ArgMin",
                                                            "TopK",  "Unique", "Range",   "NonMaxSuppression"};
-  return node.domain.empty() && std::find(kOps.begin(), kOps.end(), node.op_type) != kOps.end();
+  return is_one_of(node, kOps);
 }
 
 /// Hands the smallness of its input on, unlike sums and products with large numbers.
@@ -66,7 +74,7 @@ bool carries_floor(const Node& node) {
   static constexpr std::array<std::string_view, 13> kOps = {"Sqrt",      "Pow",    "Abs",     "Identity",  "Reshape",
                                                             "Transpose", "Expand", "Squeeze", "Unsqueeze", "Tile",
                                                             "Slice",     "Max",    "Clip"};
-  return node.domain.empty() && std::find(kOps.begin(), kOps.end(), node.op_type) != kOps.end();
+  return is_one_of(node, kOps);
 }
 bool divides_by(const Node& node, const std::string& value) {
   return (node.is("Div") && node.input(1) == value) || node.is("Reciprocal") || node.is("Log");
@@ -75,7 +83,7 @@ bool divides_by(const Node& node, const std::string& value) {
 bool is_heavy(const HalfFacts& facts, const Node& node, const HalfSlots& slots) {
   static constexpr std::array<std::string_view, 8> kOps = {"Conv", "ConvTranspose", "Gemm", "MatMul",
                                                            "LSTM", "GRU",           "RNN",  "Einsum"};
-  if (std::find(kOps.begin(), kOps.end(), node.op_type) != kOps.end()) return true;
+  if (is_one_of(node, kOps)) return true;
   for (std::size_t i = 0; i < node.inputs.size(); ++i)
     if (const Tensor* tensor = slots.inputs[i] ? facts.constant(node.inputs[i]) : nullptr)
       if (tensor->element_count() > 256) return true;
@@ -130,6 +138,8 @@ class Planner {
       if (node.is("Constant") || !plan.slots.touches_float32) continue;
       plan.keep = keep_float32(facts_, node, plan.slots);
       if (!excluded[i].empty()) plan.keep = {KeepKind::kUser, excluded[i]};
+      if (!plan.keep && keep_io_ && node.is("Sigmoid") && ends_in_output(node.output(0)))
+        plan.keep = {KeepKind::kArithmetic, "Sigmoid before an output: small probabilities would lose digits"};
       if (!plan.keep && plan.slots.source && node.is("Cast")) plan.keep = keep_integer_cast(node, of_integers);
       const bool carried = of_numbers && carries_positions(node) && !plan.slots.transparent;
       if (!plan.keep && carried) plan.keep = {KeepKind::kCoordinates, kWorksOnPositions};
@@ -138,6 +148,15 @@ class Planner {
       if (Keep floor = keep_floor(node, plan); !plan.keep && floor) plan.keep = std::move(floor);
       plan.half = !plan.keep;
     }
+  }
+
+  /// Whether the value only goes to graph outputs, moved but not computed with.
+  bool ends_in_output(const std::string& value) const {
+    const auto& uses = facts_.index().uses(value);
+    if (uses.empty()) return facts_.index().is_output(value);
+    return std::all_of(uses.begin(), uses.end(), [&](const GraphIndex::Use& use) {
+      return use.input >= 0 && is_one_of(node_at(use.node), kMoves) && ends_in_output(node_at(use.node).output(0));
+    });
   }
 
   /// x / (y + 1e-12): the sum is kept in float32 for its constant; so must be what leads from it to the division, or a
@@ -261,7 +280,8 @@ class Planner {
       if (plan.half)
         plan_.half_values.insert(output);
       else
-        plan.keep = {KeepKind::kCasts, "its result is read as float32 too"};
+        plan.keep = {KeepKind::kCasts,
+                     found.half ? "its result is read as float32 too" : "what reads it stays float32"};
     }
   }
 
