@@ -97,6 +97,8 @@ OutputTolerance tolerance_for(const Model& model) {
   const auto is_half = [](DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; };
   for (const auto& entry : graph.initializers)
     if (is_half(entry.tensor.dtype())) return {.share = 0.02};
+  for (const Node& node : graph.nodes)  // weights of 16 bits may also stand in Constant nodes, or be made by Casts
+    if (node.is("Cast") && is_half(static_cast<DType>(node.int_or("to", 0)))) return {.share = 0.02};
   for (const ValueInfo& input : graph.inputs)
     if (is_half(input.dtype)) return {.share = 0.02};
   return {};

@@ -1,0 +1,115 @@
+// Every real network of the zoo becomes float16 with outputs close to the float ones, or is listed here with the
+// reason.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "pare/model_io.h"
+#include "quantize/convert.h"
+#include "support/support.h"
+
+namespace pare::testing {
+namespace {
+
+/// Files that are refused, with a part of the message.
+const std::map<std::string, std::string> kRefused = {};
+/// Files whose outputs may be further from the float ones than the rest, with the least cosine and the reason.
+const std::map<std::string, double> kCosine = {};
+
+/// Files that OpenVINO does not take before conversion either.
+const std::set<std::string> kNotInOpenVino = {};
+
+double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i]) && !std::isfinite(b[i])) continue;
+    ab += static_cast<double>(a[i]) * b[i];
+    aa += static_cast<double>(a[i]) * a[i];
+    bb += static_cast<double>(b[i]) * b[i];
+  }
+  return aa == 0 && bb == 0 ? 1 : ab / std::sqrt(aa * bb);
+}
+
+void expect_alike(const std::string& file, const Model& before, const Model& after, const NamedTensors& inputs,
+                  const SessionOptions& options, const std::string& story) {
+  const std::vector<Tensor> wanted = open_session(before, options)->run(inputs);
+  const std::vector<Tensor> got = open_session(after, options)->run(inputs);
+  const auto listed = kCosine.find(file);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!is_float(wanted[i].dtype()) || wanted[i].shape() != got[i].shape()) continue;
+    EXPECT_GE(cosine(wanted[i].to_floats(), got[i].to_floats()), listed == kCosine.end() ? 0.999 : listed->second)
+        << runtime_name(options.runtime) << ", output " << before.graph.outputs[i].name << "\n"
+        << story;
+  }
+}
+
+class ConvertZoo : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ConvertZoo, StaysClose) {
+  const auto shared = shared_folder();
+  PARE_NEED_SHARED(shared);
+  const std::string name = GetParam();
+  const StepInfo step = convert();
+  const StepOptions options(step.options, {{"keep-io", "true"}});
+  Context context;
+  CheckedResult checked;
+  Model model;
+  try {
+    model = load_model(shared / "models" / "zoo" / (name + ".onnx"));
+    checked = run_step(step, model, options, context);
+  } catch (const Error& error) {
+    const auto expected = kRefused.find(name);
+    ASSERT_NE(expected, kRefused.end()) << error.what();
+    EXPECT_THAT(std::string(error.what()), ::testing::HasSubstr(expected->second));
+    return;
+  }
+  EXPECT_FALSE(kRefused.contains(name)) << "is converted now: take it off the list";
+  const StepResult& result = checked.result;
+  std::map<std::string, int> reasons;
+  for (const NodeReason& skipped : result.skipped) ++reasons[skipped.op_type + ": " + skipped.reason.substr(0, 60)];
+  const auto figure = [&](const char* key) {
+    const auto found = result.figures.find(key);
+    return found == result.figures.end() ? 0.0 : found->second;
+  };
+  std::string line = fmt::format("{}: {} nodes float16, {} float32, {} casts, {:.0f} -> {:.0f} weight bytes", name,
+                                 result.done.size(), result.skipped.size(), figure("casts_added"),
+                                 figure("weight_bytes_before"), figure("weight_bytes_after"));
+  for (const auto& [reason, times] : reasons) line += fmt::format("\n    {} x {}", times, reason);
+  for (const std::string& note : result.notes) line += "\n    note: " + note;
+  RecordProperty("outcome", line);
+
+  NamedTensors inputs;
+  try {
+    inputs = probe_inputs(model);
+  } catch (const Error& error) {
+    GTEST_SKIP() << "does not run before conversion either: " << error.what();
+  }
+  expect_alike(name, model, result.model, inputs, {}, line);
+  SessionOptions openvino;
+  openvino.runtime = Runtime::kOpenVino;
+  openvino.force_float32 = true;
+  if (!runtime_available(Runtime::kOpenVino) || kNotInOpenVino.contains(name)) return;
+  expect_alike(name, model, result.model, inputs, openvino, line);
+}
+
+std::vector<std::string> zoo() {
+  std::vector<std::string> names;
+  const auto shared = shared_folder();
+  if (shared.empty()) return {"none"};
+  for (const auto& entry : std::filesystem::directory_iterator(shared / "models" / "zoo"))
+    if (entry.path().extension() == ".onnx") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ConvertZoo, ::testing::ValuesIn(zoo()), [](const auto& file) {
+  std::string name = file.param;
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  return name;
+});
+
+}  // namespace
+}  // namespace pare::testing
