@@ -4,6 +4,7 @@ Python is used here alone, because the peers are Python packages; pare itself ne
 """
 import argparse
 import hashlib
+import importlib.metadata
 import json
 import lzma
 import os
@@ -182,6 +183,10 @@ class Results:
 def markdown(header, rows):
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in [header, ["---"] * len(header), *rows]]
     return "\n".join(lines)
+
+
+def version_of(package):
+    return importlib.metadata.version(package)
 
 
 def machine():

@@ -6,7 +6,6 @@ taken (start of Python and imports included). Accuracy is that of ONNX Runtime o
 figures are kept in --work and reused as long as network, versions and settings are the same.
 """
 import argparse
-import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def feeds(entry, images, preprocess, batch):
         yield entry.feed(images[start : start + batch], preprocess)
 
 
-def quantize_with_onnxruntime(source, target, method, images, preprocess):
+def quantize_with_onnxruntime(source, target, method, images, preprocess, batch=32):
     """As its documentation advises for x86: preprocessed, QDQ, uint8 activations, int8 weights per channel."""
     from onnxruntime.quantization import (CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType,
                                           quantize_static)
@@ -37,7 +36,7 @@ def quantize_with_onnxruntime(source, target, method, images, preprocess):
     # Symbolic shape inference is for models whose inner shapes depend on values; these have none.
     quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
     entry = common.Input(prepared)
-    stream = feeds(entry, images, preprocess, entry.batch or 32)
+    stream = feeds(entry, images, preprocess, entry.batch or batch)
 
     class Reader(CalibrationDataReader):
         def get_next(self):
@@ -76,7 +75,7 @@ def measure(network, tool, options, results):
     """Figures of one tool on one network; {"failed": ...} if it made no file."""
     source = options.shared / "models" / f"{network}.onnx"
     package = "nncf" if tool == "nncf" else "onnxruntime"
-    depends = [SETTINGS, common.sha256(source), f"{package} {importlib.metadata.version(package)}"]
+    depends = [SETTINGS, common.sha256(source), f"{package} {common.version_of(package)}"]
     target = options.work / "files" / f"{network}.{tool}.onnx"
     found = results.find(f"{network}/{tool}", depends)
     if found and (target.exists() or "failed" in found):
