@@ -58,8 +58,10 @@ def die(text):
 def arguments(description):
     """The options that every script has; the caller adds its own."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=REPOSITORY.parent / "shared", help="folder with models/ and data/")
-    parser.add_argument("--work", type=Path, default=CACHE, help="where files and results are kept (default %(default)s)")
+    parser.add_argument("--shared", type=Path, default=REPOSITORY.parent / "shared",
+                        help="folder with models/ and data/ (default %(default)s)")
+    parser.add_argument("--work", type=Path, default=CACHE,
+                        help="where files and results are kept (default %(default)s)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads for accuracy and calibration")
     return parser
 
@@ -72,7 +74,7 @@ def choose(words, known, what):
     return [name for name in known if not words or name in words]
 
 
-# --- data --------------------------------------------------------------------------------------------------------------
+# --- data ---
 
 
 def cifar(shared, part, count):
@@ -121,7 +123,7 @@ class Input:
         return {self.name: prepare(images, preprocess, self.channels_last)}
 
 
-# --- runs --------------------------------------------------------------------------------------------------------------
+# --- runs ---
 
 
 def open_session(path, threads=1):
@@ -161,7 +163,7 @@ def sha256(path):
 
 
 class Results:
-    """Measured figures by key, kept in a JSON file; each carries what it depends on, and is forgotten when that changes."""
+    """Measured figures by key in a JSON file; each carries what it depends on and is forgotten when that changes."""
 
     def __init__(self, path):
         self.path = path

@@ -26,8 +26,10 @@ def compress(network, options):
     target.unlink(missing_ok=True)
     cifar = options.shared / "data" / "cifar10"
     common.say(f"{network}: pare compress (log: {log})")
-    cost = common.cost_of([options.pare, "compress", source, "--data", cifar / "train.bin.xz", "--eval", cifar / "test.bin.xz",
-                           "--preprocess", preprocess, "--max-drop", "1%", "-o", target, "--report", target.with_suffix(".report.json")], log)
+    command = [options.pare, "compress", source, "--data", cifar / "train.bin.xz", "--eval", cifar / "test.bin.xz",
+               "--preprocess", preprocess, "--max-drop", "1%", "-o", target,
+               "--report", target.with_suffix(".report.json")]
+    cost = common.cost_of(command, log)
     if cost["status"] not in (0, 3) or not target.exists():  # 3: the goal was missed, the best valid file is saved
         common.die(f"pare compress {network} ended with {cost['status']}; see {log}")
     return cost | {"path": target, "bytes": target.stat().st_size, "top1": peers.accuracy(target, network, options),
@@ -51,7 +53,8 @@ def rows_of(network, figures, options):
     """The rows of the table, and how pare stands to the best peer."""
     source = options.shared / "models" / f"{network}.onnx"
     dense = figures.pop("dense")
-    rows = [[network, "float model", f"{dense['top1']:.2f}", f"{dense['bytes'] / 1000:.0f} K", *["1"] * len(BATCHES), ""]]
+    rows = [[network, "float model", f"{dense['top1']:.2f}", f"{dense['bytes'] / 1000:.0f} K",
+             *["1"] * len(BATCHES), ""]]
     made = {tool: figure for tool, figure in figures.items() if "failed" not in figure}
     for tool, figure in made.items():
         figure["path"] = options.work / "files" / f"{network}.{tool}.onnx"
@@ -98,8 +101,10 @@ def main():
         more, line = rows_of(network, figures[network], options)
         rows += more
         lines.append(line)
-    print(f"{common.machine()}; one thread, ONNX Runtime {common.version_of('onnxruntime')}; speed against the float model with 95 % interval\n")
-    header = ["network", "tool", "top-1 %", "bytes", *(f"speed, batch {batch}" for batch in BATCHES), "CPU s, peak MB of the tool"]
+    print(f"{common.machine()}; one thread, ONNX Runtime {common.version_of('onnxruntime')}; "
+          "speed against the float model with 95 % interval\n")
+    header = ["network", "tool", "top-1 %", "bytes", *(f"speed, batch {batch}" for batch in BATCHES),
+              "CPU s, peak MB of the tool"]
     print(common.markdown(header, rows))
     print("\n" + "\n".join(f"- {line}" for line in lines))
 

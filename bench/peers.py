@@ -11,7 +11,11 @@ from pathlib import Path
 
 import common
 
-ONNX_RUNTIME = {"onnxruntime_minmax": "MinMax", "onnxruntime_percentile": "Percentile", "onnxruntime_entropy": "Entropy"}
+ONNX_RUNTIME = {
+    "onnxruntime_minmax": "MinMax",
+    "onnxruntime_percentile": "Percentile",
+    "onnxruntime_entropy": "Entropy",
+}
 TOOLS = {
     "onnxruntime_minmax": "ONNX Runtime quantizer, min-max",
     "onnxruntime_percentile": "ONNX Runtime quantizer, percentile",
@@ -84,7 +88,8 @@ def measure(network, tool, options, results):
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     log = target.with_suffix(".log")
-    result = common.cost_of([sys.executable, __file__, "--worker", network, tool, target, "--shared", options.shared], log)
+    command = [sys.executable, __file__, "--worker", network, tool, target, "--shared", options.shared]
+    result = common.cost_of(command, log)
     if result["status"] != 0 or not target.exists():
         last = (log.read_text().strip().splitlines() or ["no message"])[-1]
         return results.put(f"{network}/{tool}", depends, {"failed": f"{last} (log: {log})"})
