@@ -73,7 +73,7 @@ int run(int count, char** words) {
     CLI::App* sub = app.add_subcommand(verb->name(), verb->summary());
     sub->description(verb->summary() + "\n\nExample:\n  " + verb->example());
     verb->declare(*sub);
-    declare_output(*sub, verb->output);
+    declare_output(*sub, verb->output_options);
     by_app[sub] = verb.get();
   }
   try {
@@ -90,7 +90,7 @@ int run(int count, char** words) {
   }
   Verb& verb = *by_app.at(app.get_subcommands().front());
   catch_interrupts();
-  Shell shell(verb.output);
+  Shell shell(verb.output_options);
   return verb.run(shell);
 }
 

@@ -22,7 +22,7 @@ class Verb {
   virtual void declare(CLI::App& app) = 0;
   virtual int run(Shell& shell) = 0;
 
-  OutputOptions output;
+  OutputOptions output_options;
 };
 
 #define PARE_VERB(name) std::unique_ptr<Verb> make_##name();
