@@ -12,14 +12,17 @@ namespace pare {
 namespace {
 
 /// What stands for `value` in a quantized graph: the output of the DequantizeLinear behind its QuantizeLinear, or
-/// itself.
-std::string seen_by_readers(const Graph& graph, const GraphIndex& index, const std::string& value) {
+/// itself. A DequantizeLinear that carries the name of another reference value stands for that one: the Relu or Clip
+/// between the two went into the quantization.
+std::string seen_by_readers(const Graph& graph, const GraphIndex& index, const GraphIndex& reference,
+                            const std::string& value) {
   for (const GraphIndex::Use& quantize : index.uses(value)) {
     const Node& first = graph.nodes[static_cast<std::size_t>(quantize.node)];
     if (first.op_type != "QuantizeLinear" || quantize.input != 0) continue;
     for (const GraphIndex::Use& dequantize : index.uses(first.output(0))) {
       const Node& second = graph.nodes[static_cast<std::size_t>(dequantize.node)];
-      if (second.op_type == "DequantizeLinear" && dequantize.input == 0) return second.output(0);
+      if (second.op_type == "DequantizeLinear" && dequantize.input == 0 && reference.producer(second.output(0)) < 0)
+        return second.output(0);
     }
   }
   return value;
@@ -100,7 +103,7 @@ std::vector<std::string> names_of(std::span<const ValuePair> pairs, std::string 
 
 std::vector<ValuePair> match_values(const Model& reference, const Model& other) {
   const ValueTypes types = infer_types(reference);
-  const GraphIndex index(other.graph);
+  const GraphIndex index(other.graph), reference_index(reference.graph);
   std::vector<ValuePair> pairs;
   for (const Node& node : reference.graph.nodes) {
     if (node.op_type == "Constant") continue;
@@ -108,7 +111,7 @@ std::vector<ValuePair> match_values(const Model& reference, const Model& other) 
       if (value.empty() || index.producer(value) < 0) continue;
       const auto type = types.find(value);
       if (type != types.end() && type->second.dtype != DType::kUndefined && !is_float(type->second.dtype)) continue;
-      pairs.push_back({value, seen_by_readers(other.graph, index, value)});
+      pairs.push_back({value, seen_by_readers(other.graph, index, reference_index, value)});
     }
   }
   return pairs;

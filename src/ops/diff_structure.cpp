@@ -53,7 +53,6 @@ class NodeComparison {
 
   void compare(const Node& x, const Node& y) {
     label_ = node_label(y);
-    if (x.op_type != y.op_type || x.domain != y.domain) note(fmt::format("type {} -> {}", x.op_type, y.op_type));
     for (const Attribute& attribute : y.attributes) {
       const Attribute* old = x.find_attribute(attribute.name);
       if (old != nullptr && same_value(old->value, attribute.value)) continue;
@@ -139,7 +138,7 @@ StructureDiff diff_structure(const Model& before, const Model& after) {
                           : nullptr;
     if (old == nullptr || matched.contains(old)) {
       const auto made = by_output.find(node.output(0));
-      old = made != by_output.end() ? made->second : nullptr;
+      old = made != by_output.end() && made->second->op_type == node.op_type ? made->second : nullptr;
     }
     if (old == nullptr || !matched.insert(old).second) {
       diff.added.push_back(node_label(node));

@@ -26,7 +26,7 @@ struct StructureDiff {
     return added.empty() && removed.empty() && changed.empty() && interface.empty();
   }
 };
-/// Nodes are the same node if they carry the same unique name and type, or else make the same first output.
+/// Nodes of one type are the same node if they carry the same unique name, or else make the same first output.
 [[nodiscard]] StructureDiff diff_structure(const Model& before, const Model& after);
 
 }  // namespace pare

@@ -44,6 +44,20 @@ TEST(MatchValues, LeavesOutWhatTheOtherModelHasNot) {
   EXPECT_THAT(match_values(model_from_text(kFloat), other), ElementsAre(ValuePair{"y", "y"}));
 }
 
+TEST(MatchValues, AReluThatWentIntoTheQuantizationStandsForItself) {
+  const Model reference = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1, 4] x) => (float[1, 4] y) { h = Neg(x)
+      r = Relu(h)
+      y = Neg(r) })");
+  const Model other = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1, 4] x) => (float[1, 4] y) <float s = {0.1}, uint8 z = {0}> { h = Neg(x)
+      q = QuantizeLinear(h, s, z)
+      r = DequantizeLinear(q, s, z)
+      y = Neg(r) })");
+  EXPECT_THAT(match_values(reference, other),
+              ElementsAre(ValuePair{"h", "h"}, ValuePair{"r", "r"}, ValuePair{"y", "y"}));
+}
+
 TEST(LayerErrors, AddUpOverAllSamplesAndChunks) {
   const Model a = model_from_text(kFloat), b = model_from_text(kQuantized);
   // Samples 0, 1, 2, 3 give a = 0, 10, 20, 30 and 0, 8, 20, 32 (ties to even: 10 / 4 = 2.5 is 2, 30 / 4 = 7.5 is 8).
