@@ -17,6 +17,8 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  /// Gives the memory of whole pages within that range back; they are read again if they are looked at again.
+  void forget(std::size_t offset, std::size_t size) const noexcept;
 
  private:
   std::span<const std::byte> bytes_;

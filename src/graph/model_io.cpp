@@ -18,7 +18,38 @@ namespace {
 
 constexpr std::int64_t kProtobufLimit = std::numeric_limits<std::int32_t>::max();
 
-Model parse(std::span<const std::byte> bytes, const std::string& what, const ExternalReader& external) {
+/// Walks through a mapped file window by window and lets go of what is behind: the weights move into strings of the
+/// message, and the file need not stay in memory beside them.
+class WindowStream final : public google::protobuf::io::ZeroCopyInputStream {
+ public:
+  explicit WindowStream(const MappedFile& file) : file_(file) {}
+  bool Next(const void** data, int* size) override {
+    file_.forget(start_, next_ - start_);
+    start_ = next_;
+    const std::size_t left = file_.bytes().size() - next_;
+    if (left == 0) return false;
+    const std::size_t window = std::min(left, kWindow);
+    *data = file_.bytes().data() + next_;
+    *size = static_cast<int>(window);
+    next_ += window;
+    return true;
+  }
+  void BackUp(int count) override { next_ -= static_cast<std::size_t>(count); }
+  bool Skip(int count) override {
+    const std::size_t left = file_.bytes().size() - next_;
+    next_ += std::min(left, static_cast<std::size_t>(count));
+    return static_cast<std::size_t>(count) <= left;
+  }
+  [[nodiscard]] std::int64_t ByteCount() const override { return static_cast<std::int64_t>(next_); }
+
+ private:
+  static constexpr std::size_t kWindow = std::size_t{8} << 20;
+  const MappedFile& file_;
+  std::size_t start_ = 0, next_ = 0;
+};
+
+Model parse(std::span<const std::byte> bytes, google::protobuf::io::ZeroCopyInputStream& stream,
+            const std::string& what, const ExternalReader& external) {
   if (const std::string foreign = describe_foreign_file(bytes); !foreign.empty())
     fail(ErrorCode::kMalformedModel, "{} is not an ONNX file: it is {}", what, foreign);
   if (static_cast<std::int64_t>(bytes.size()) > kProtobufLimit)
@@ -26,7 +57,6 @@ Model parse(std::span<const std::byte> bytes, const std::string& what, const Ext
          "{} has {} bytes; an ONNX file can have 2 GiB at most\n  remedy: export it with external data", what,
          bytes.size());
   onnx::ModelProto proto;
-  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   google::protobuf::io::CodedInputStream coded(&stream);
   coded.SetTotalBytesLimit(std::numeric_limits<int>::max());
   coded.SetRecursionLimit(200);
@@ -111,11 +141,14 @@ Model load_model(const fs::path& path, const LoadOptions& options) {
   if (!fs::exists(path, error)) fail(ErrorCode::kIo, "cannot read {}: no such file", path.string());
   const MappedFile file(path);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  return parse(file.bytes(), path.string(), external_reader(folder, options.allow_external_links));
+  WindowStream stream(file);
+  return parse(file.bytes(), stream, path.string(), external_reader(folder, options.allow_external_links));
 }
 
 Model parse_model(std::span<const std::byte> bytes, const fs::path& folder) {
-  return parse(bytes, "the model in memory", external_reader(folder, false));
+  // A size that no int holds is refused before the stream is read.
+  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  return parse(bytes, stream, "the model in memory", external_reader(folder, false));
 }
 
 void save_model(const Model& model, const fs::path& path, const SaveOptions& options) {
@@ -161,7 +194,8 @@ std::int64_t size_on_disk(const fs::path& path) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const ExternalReader reader = external_reader(folder, true);
   const MappedFile file(path);
-  parse(file.bytes(), path.string(),
+  WindowStream stream(file);
+  parse(file.bytes(), stream, path.string(),
         [&](const ExternalPlace& place, DType dtype, const Shape& shape, const std::string& name) {
           if (seen.insert(fs::weakly_canonical(folder / place.location, error)).second)
             total += static_cast<std::int64_t>(fs::file_size(folder / place.location, error));

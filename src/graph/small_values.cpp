@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/fail.h"
 
@@ -12,6 +13,12 @@ namespace pare {
 namespace {
 
 using Number = long double;  // holds every int64 and every double
+
+template <class T>
+bool fits(Number value) {
+  return value >= static_cast<Number>(std::numeric_limits<T>::min()) &&
+         value <= static_cast<Number>(std::numeric_limits<T>::max());
+}
 
 struct Small {
   DType dtype = DType::kUndefined;
@@ -21,7 +28,10 @@ struct Small {
   [[nodiscard]] std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
   [[nodiscard]] Shape ints() const {
     Shape numbers;
-    for (const Number value : values) numbers.push_back(static_cast<std::int64_t>(value));
+    for (const Number value : values) {
+      if (!fits<std::int64_t>(value)) throw Error(ErrorCode::kMalformedModel, "no integer");
+      numbers.push_back(static_cast<std::int64_t>(value));
+    }
     return numbers;
   }
 };
@@ -45,7 +55,10 @@ Result small_of(const Tensor& tensor) {
 template <class T>
 Tensor typed(const Small& small) {
   std::vector<T> values;
-  for (const Number value : small.values) values.push_back(static_cast<T>(value));
+  for (const Number value : small.values) {
+    if (std::is_integral_v<T> && !fits<T>(value)) return {};
+    values.push_back(static_cast<T>(value));
+  }
   return Tensor::of<T>(small.shape, values);
 }
 Tensor tensor_of(const Small& small) {
@@ -220,8 +233,11 @@ class Evaluator {
     if (axis < 0 || axis >= in(0)->rank()) return std::nullopt;
     const auto at = static_cast<std::size_t>(axis);
     for (std::size_t i = 1; i < in_.size(); ++i) {
-      if (in(i)->shape.size() != shape.size()) return std::nullopt;
-      shape[at] += in(i)->shape[at];
+      Shape other = in(i)->shape;
+      if (other.size() != shape.size()) return std::nullopt;
+      const std::int64_t part = std::exchange(other[at], shape[at]);
+      if (other != shape) return std::nullopt;
+      shape[at] += part;
     }
     return made(in(0)->dtype, shape, [&](Shape index) {
       std::size_t part = 0;
@@ -241,7 +257,7 @@ class Evaluator {
     if (!in(1) || !in(2) || in(2)->values.empty() || in(2)->values[0] == 0) return std::nullopt;
     const Number start = in(0)->values.at(0), end = in(1)->values.at(0), step = in(2)->values[0];
     const Number count = std::max(Number(0), std::ceil((end - start) / step));
-    if (count > kMostSmallValues) return std::nullopt;
+    if (!(count <= kMostSmallValues)) return std::nullopt;
     return made(in(0)->dtype, {static_cast<std::int64_t>(count)},
                 [&](const Shape& index) { return start + static_cast<Number>(index[0]) * step; });
   }
@@ -250,12 +266,14 @@ class Evaluator {
     auto axes = list(3, "axes");
     if (!starts || !ends || starts->size() != ends->size()) return std::nullopt;
     if (!axes) axes.emplace(starts->size()), std::iota(axes->begin(), axes->end(), std::int64_t{0});
+    if (axes->size() != starts->size() || (steps && steps->size() != starts->size())) return std::nullopt;
     Shape shape = in(0)->shape, first(shape.size(), 0), step(shape.size(), 1);
     for (std::size_t i = 0; i < starts->size(); ++i) {
       const std::int64_t axis = (*axes)[i] < 0 ? (*axes)[i] + in(0)->rank() : (*axes)[i];
       if (axis < 0 || axis >= in(0)->rank()) return std::nullopt;
       const auto at = static_cast<std::size_t>(axis);
-      step[at] = steps ? (*steps)[i] : 1;
+      // A step beyond the size takes one element, whatever it is.
+      step[at] = steps ? std::clamp((*steps)[i], -2 * kMostSmallValues, 2 * kMostSmallValues) : 1;
       if (step[at] == 0) return std::nullopt;
       const std::int64_t size = in(0)->shape[at], low = step[at] < 0 ? -1 : 0, high = step[at] < 0 ? size - 1 : size;
       const auto bounded = [&](std::int64_t v) { return std::clamp(v < 0 ? v + size : v, low, high); };
@@ -312,6 +330,7 @@ class Evaluator {
     for (std::size_t i = 0; i < shape->size(); ++i) {
       std::int64_t& dim = (*shape)[i];
       if (dim == 0 && node_.int_or("allowzero", 0) == 0 && i < in(0)->shape.size()) dim = in(0)->shape[i];
+      if (dim > kMostSmallValues || known > kMostSmallValues) return std::nullopt;
       if (dim < 0) open = static_cast<std::int64_t>(i);
       if (dim > 0) known *= dim;
     }

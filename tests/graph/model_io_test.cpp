@@ -300,6 +300,23 @@ TEST(LoadModel, TellsEveryTruncation) {
                {"truncated or damaged", "remedy"});
 }
 
+TEST(LoadModel, ReadsFilesOfManyWindows) {
+  const TempDir dir;
+  Model model = model_from_text(kSmall);
+  for (std::int64_t i = 1; i <= 4; ++i) {
+    std::vector<std::int64_t> values(static_cast<std::size_t>(i * 500'000 + i));
+    for (std::size_t at = 0; at < values.size(); ++at) values[at] = static_cast<std::int64_t>(at) * i;
+    model.graph.initializers.set("big" + std::to_string(i),
+                                 Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
+  }
+  save_model(model, dir / "m.onnx");
+  const Model again = load_model(dir / "m.onnx");
+  for (const auto& entry : model.graph.initializers)
+    EXPECT_TRUE(again.graph.initializers.find(entry.name)->same_as(entry.tensor)) << entry.name;
+  fs::resize_file(dir / "m.onnx", fs::file_size(dir / "m.onnx") - 1);
+  expect_error([&] { static_cast<void>(load_model(dir / "m.onnx")); }, ErrorCode::kMalformedModel, {"truncated"});
+}
+
 TEST(LoadModel, FindsTheModelWhateverTheWorkingDirectory) {
   const TempDir dir;
   fs::create_directory(dir / "here");

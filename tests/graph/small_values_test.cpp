@@ -113,5 +113,19 @@ TEST(SmallValue, KnowsNothingOfOtherOperatorsAndLargeResults) {
   EXPECT_TRUE(value_of("y = Concat <axis = 3> (s, s)", "int64[1] s = {2}").empty());
 }
 
+TEST(SmallValue, RefusesMalformedNodes) {
+  EXPECT_TRUE(value_of("y = Concat <axis = 0> (a, b)", "int64[1, 2] a = {1, 2}, int64[1, 3] b = {1, 2, 3}").empty());
+  EXPECT_TRUE(
+      value_of("y = Slice(s, a, a, b)", "int64[3] s = {1, 2, 3}, int64[2] a = {0, 0}, int64[1] b = {0}").empty());
+  EXPECT_TRUE(value_of("y = Reshape(s, t)", "int64[2] s = {1, 2}, int64[2] t = {4611686018427387904, 4}").empty());
+  EXPECT_TRUE(value_of("y = Mul(s, s)", "int64[1] s = {4611686018427387904}").empty());  // leaves 64 bits
+  EXPECT_TRUE(value_of("y = Transpose <perm = [0, 5]> (s)", "int64[1, 2] s = {1, 2}").empty());
+  EXPECT_TRUE(value_of("y = Unsqueeze(s, a)", "int64[1] s = {1}, int64[1] a = {9}").empty());
+  EXPECT_EQ(value_of("y = Slice(s, a, b, a, c)",
+                     "int64[3] s = {1, 2, 3}, int64[1] a = {0}, int64[1] b = {9}, int64[1] c = {9223372036854775807}")
+                .to_int64s(),
+            Numbers{1});
+}
+
 }  // namespace
 }  // namespace pare::testing
