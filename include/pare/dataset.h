@@ -91,10 +91,6 @@ struct DatasetOptions {
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path,
                                                     const DatasetOptions& options = {});
 
-/// Throws Error(kInvalidArgument) naming the classes if the data cannot belong to a network of `outputs` outputs:
-/// another number of named classes (two classes fit one output), or labels beyond the outputs.
-void check_classes(const Dataset& dataset, std::int64_t outputs);
-
 /// Random samples for timing and for tests only; results made with them are marked.
 [[nodiscard]] std::unique_ptr<Dataset> random_dataset(const NamedTensors& like, std::int64_t size, std::uint64_t seed);
 

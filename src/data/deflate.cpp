@@ -68,6 +68,7 @@ void InflateSource::unpack_some() const {
   const std::size_t made = chunk_.size() - stream_.avail_out;
   const std::int64_t ready = ready_.load(std::memory_order_relaxed);
   const std::int64_t after = ready + static_cast<std::int64_t>(made);
+  if (gzip_ && code == Z_DATA_ERROR && after == member_.size) fail_inflate("its checksum does not fit");
   if (code != Z_OK && code != Z_STREAM_END)
     fail_inflate(code == Z_BUF_ERROR ? "the file ends too early" : "the file is damaged or truncated");
   if (after > member_.size) fail_inflate("it is longer than it says");

@@ -24,6 +24,8 @@ InputPlan::InputPlan(std::string name, Preprocess preprocess, const ValueInfo* w
     wanted_.text = dims_text(*wanted->shape);
     for (std::size_t i = 1; i < wanted->shape->size(); ++i) wanted_.dims.push_back((*wanted->shape)[i].value);
   }
+  if (first.channels * first.pixel_count() == 0)
+    fail(ErrorCode::kInvalidArgument, "the samples are {}: they hold no values", first.size_text());
   decide_layout(first);
   check_lengths();
   decide_type(first, wanted == nullptr || wanted->dtype == DType::kUndefined ? DType::kFloat32 : wanted->dtype);

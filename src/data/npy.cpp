@@ -102,7 +102,9 @@ NpyArray read_npy(SharedBytes file, const std::string& label) {
          "{} is stored column by column (fortran_order)\n  remedy: numpy.ascontiguousarray(x) "
          "before saving",
          label);
-  const std::int64_t size = element_count(array.shape) * dtype_bits(array.dtype) / 8;
+  const std::int64_t count = element_count(array.shape);
+  // A count beyond the file's bytes is not multiplied: it could overflow.
+  const std::int64_t size = count > file->size() ? count : count * dtype_bits(array.dtype) / 8;
   if (size > file->size() - start - length)
     fail(ErrorCode::kIo, "{} is truncated: {} of {} bytes are there", label, with_commas(file->size() - start - length),
          with_commas(size));

@@ -142,16 +142,4 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& path, const DatasetOptions
   }
 }
 
-void check_classes(const Dataset& dataset, std::int64_t outputs) {
-  const std::vector<std::string> names = dataset.class_names();
-  const std::int64_t count = dataset.class_count();
-  // One output is a yes or no: two classes.
-  const std::int64_t room = outputs == 1 ? 2 : outputs;
-  if (count <= room && (names.empty() || count == room)) return;
-  std::string list;
-  if (!names.empty()) list = "\n  classes: " + join(names, ", ");
-  fail(ErrorCode::kInvalidArgument, "the network has {} output{}, the data {}{} classes: {}{}", outputs,
-       outputs == 1 ? "" : "s", names.empty() ? "at least " : "", count, dataset.description(), list);
-}
-
 }  // namespace pare

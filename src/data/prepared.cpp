@@ -208,6 +208,7 @@ void PreparedDataset::map_labels(std::vector<std::int64_t>& labels, std::int64_t
 PreparedDataset::Mask PreparedDataset::mask_of(std::int64_t index, PlaneSize image_size) const {
   const Image stored = source_->mask(index);
   const PlaneSize size{stored.height, stored.width};
+  if (stored.pixel_count() == 0) fail(ErrorCode::kInvalidArgument, "{} is empty", source_->mask_name(index));
   if (source_->masks_fit_images() && size != image_size)
     fail(ErrorCode::kInvalidArgument, "{} is {} x {}, its image {} x {}", source_->mask_name(index), size.height,
          size.width, image_size.height, image_size.width);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,8 @@ namespace pare {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t kLargestSide = 65536;
 
 const std::vector<std::string>& known_keys() {
   static const std::vector<std::string> keys = {"resize", "channels", "scale",  "mean",        "std",
@@ -57,7 +60,7 @@ std::string word(const std::string& key, const Json& value, const std::vector<st
 void read_key(Preprocess& result, const std::string& key, const Json& value) {
   if (key == "resize") {
     const auto size = whole_numbers(key, value, 1, "[height, width]");
-    if (size.size() != 2) fail_value(key, value, "[height, width]");
+    if (size.size() != 2 || std::max(size[0], size[1]) > kLargestSide) fail_value(key, value, "[height, width]");
     result.resize = {size[0], size[1]};
   } else if (key == "channels") {
     result.channels = word(key, value, {"rgb", "bgr", "gray"});
@@ -132,6 +135,8 @@ Preprocess parse_preprocess(std::string_view json) {
   }
 }
 
-std::string preprocess_to_json(const Preprocess& preprocess) { return to_json(preprocess).dump(); }
+std::string preprocess_to_json(const Preprocess& preprocess) {
+  return to_json(preprocess).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace pare

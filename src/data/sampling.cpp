@@ -146,6 +146,7 @@ std::vector<std::int64_t> sample_indices(std::int64_t size, std::int64_t count, 
     std::iota(indices.begin(), indices.end(), std::int64_t{0});
     return indices;
   }
+  if (count == 0) return indices;
   Rng rng(seed);
   const std::int64_t whole = size / count, rest = size % count;
   for (std::int64_t i = 0; i < count; ++i) {

@@ -66,15 +66,6 @@ TEST(OpenDataset, RefusesSeveralInputsFromOneImage) {
                {"2 inputs ('left', 'right')", ".npz"});
 }
 
-TEST(CheckClasses, AcceptsALowerBoundWhereNamesAreUnknown) {
-  const TempDir folder;
-  write_file(folder / "a.bin", cifar_file(1));
-  const auto data = open_dataset(folder / "a.bin");
-  EXPECT_NO_THROW(check_classes(*data, 10));
-  EXPECT_NO_THROW(check_classes(*data, 100));
-  expect_error([&] { check_classes(*data, 9); }, ErrorCode::kInvalidArgument, {"9 outputs", "at least 10 classes"});
-}
-
 TEST(TaskName, IsOneWord) {
   EXPECT_EQ(task_name(Task::kNone), "none");
   EXPECT_EQ(task_name(Task::kClassification), "classification");

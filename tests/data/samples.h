@@ -50,9 +50,9 @@ inline std::string gzip_file(const std::string& bytes) {
 
 struct Png {
   int width = 0, height = 0, channels = 1;  ///< 1 gray, 2 gray and alpha, 3 colour, 4 colour and alpha
-  std::string pixels = {};                       ///< row by row, channels together
+  std::string pixels = {};                  ///< row by row, channels together
   int bits = 8;                             ///< below 8: `pixels` holds packed rows
-  std::string palette = {};                      ///< red, green, blue; makes the one channel an index
+  std::string palette = {};                 ///< red, green, blue; makes the one channel an index
 };
 
 inline std::string png_file(const Png& png) {
