@@ -14,9 +14,13 @@ namespace pare::testing {
 namespace {
 
 /// Files that are refused, with a part of the message.
-const std::map<std::string, std::string> kRefused = {};
+const std::map<std::string, std::string> kRefused = {
+    {"superres_caffe2_tutorial", "operator set 1"},  // Cast names its types by words before operator set 6
+};
 /// Files whose outputs may be further from the float ones than the rest, with the least cosine and the reason.
-const std::map<std::string, double> kCosine = {};
+const std::map<std::string, double> kCosine = {
+    {"basic_pitch_nmp", 0.99},  // logarithm of powers of nearly cancelling sums; the made-up input is noise
+};
 
 /// Files that OpenVINO does not take before conversion either.
 const std::set<std::string> kNotInOpenVino = {};
