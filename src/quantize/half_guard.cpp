@@ -147,6 +147,8 @@ Keep keep_batchnorm(const HalfFacts& facts, const Node& node) {
   const double epsilon = node.float_or("epsilon", 1e-5F);
   const double half_epsilon = half_to_float(float_to_half(static_cast<float>(epsilon)));
   for (const float value : variance->data<float>()) {
+    if (value > kHalfTrusted)
+      return {KeepKind::kConstant, fmt::format("variance {:.4g} is beyond what float16 is trusted with", value)};
     const double exact = value + epsilon, rounded = half_to_float(float_to_half(value)) + half_epsilon;
     if (!(std::abs(std::sqrt(exact / rounded) - 1) < 0x1p-9))
       return {KeepKind::kConstant,

@@ -18,7 +18,7 @@ struct OutputTolerance {
   bool mean_square = false;
 };
 
-/// 1e-4 for float32 and wider, 2 % where a model computes in 16 bits, 5 % (root mean square) where it is quantized.
+/// 1e-4 for float32 and wider; root mean square of 2 % where a model computes in 16 bits, 5 % where it is quantized.
 [[nodiscard]] OutputTolerance tolerance_for(const Model& model);
 
 struct OutputDifference {

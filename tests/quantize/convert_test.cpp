@@ -465,6 +465,49 @@ TEST(Convert, TinySumsAreNotHandedToADivisionInFloat16) {  // D9
   EXPECT_LT(difference(model, result.model, {{"x", Tensor::of<float>({2, 8}, std::vector<float>(16, 0.0F))}}), 1e-6);
 }
 
+TEST(Convert, WhatLeadsFromATinyConstantToADivisionStaysFloat32) {  // D9
+  // The usual export of "divide by the norm": norm -> Clip(1e-12) -> Expand -> Div.
+  Model model = text_model(R"(<ir_version: 8, opset_import: ["" : 17]>
+    net (float[2,8] x) => (float[2,8] y) {
+      a = MatMul (x, w)
+      n = ReduceMax <axes = [1]> (a)
+      c = Clip (n, epsilon)
+      e = Expand (c, shape)
+      d = Div (a, e)
+      y = MatMul (d, w)
+    })",
+                           {{"w", {8, 8}}});
+  model.graph.initializers.set("epsilon", Tensor::of<float>({}, {1e-12F}));
+  model.graph.initializers.set("shape", Tensor::of<std::int64_t>({2}, {2, 8}));
+  const NamedTensors usual = {{"x", random_tensor({2, 8}, 1)}};
+  const StepResult result = converted(model, kKeepIo, usual);
+  for (const char* op : {"Clip", "Expand", "Div"}) EXPECT_NE(reason(result, op), "(none)") << op;
+  EXPECT_EQ(result.model.graph.initializers.find("w")->dtype(), DType::kFloat16);
+  const NamedTensors zero = {{"x", Tensor::of<float>({2, 8}, std::vector<float>(16, 0.0F))}};
+  EXPECT_LT(difference(model, result.model, zero), 1e-6);
+}
+
+TEST(Convert, TinyBiasesAreRoundedAway) {
+  Model model = two_convs();
+  model.graph.initializers.set("b1", Tensor::of<float>({8}, std::vector<float>(8, 1e-6F)));
+  EXPECT_TRUE(converted(model).skipped.empty());
+}
+
+TEST(Convert, SigmoidBeforeAFloat32OutputStaysFloat32) {
+  const Model model = text_model(R"(<ir_version: 8, opset_import: ["" : 17]>
+    net (float[1,3,8,8] x) => (float[1,4,8,8] y, float[1,8,8,4] z) {
+      a = Conv (x, w)
+      g = Sigmoid (a)
+      b = Mul (a, g)
+      y = Sigmoid (b)
+      s = Sigmoid (a)
+      z = Transpose <perm = [0,2,3,1]> (s)
+    })",
+                                 {{"w", {4, 3, 1, 1}}});
+  EXPECT_EQ(converted(model, kKeepIo).figures.at("nodes_float32"), 3);  // y, s and the Transpose behind it
+  EXPECT_EQ(converted(model).figures.at("nodes_float32"), 0);
+}
+
 TEST(Convert, ClipWithATinyLowerBoundStaysFloat32) {  // D9, attribute form
   const Model model = text_model(R"(<ir_version: 8, opset_import: ["" : 10]>
     net (float[2,8] x) => (float[2,8] y) {

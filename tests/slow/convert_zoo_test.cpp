@@ -14,12 +14,24 @@ namespace pare::testing {
 namespace {
 
 /// Files that are refused, with a part of the message.
-const std::map<std::string, std::string> kRefused = {};
+const std::map<std::string, std::string> kRefused = {
+    {"superres_caffe2_tutorial", "operator set 1"},  // Cast names its types by words before operator set 6
+};
 /// Files whose outputs may be further from the float ones than the rest, with the least cosine and the reason.
-const std::map<std::string, double> kCosine = {};
+const std::map<std::string, double> kCosine = {
+    {"basic_pitch_nmp", 0.99},                 // logarithm of powers of nearly cancelling sums; the input is noise
+    {"ch_ppocr_mobile_v2.0_det_infer", 0.99},  // no text in noise: all probabilities are below 3e-6
+    {"light_squeezenet", 0.99},                // made-up weights: Softmax of numbers around 1e10
+};
 
+/// Files that no runtime here runs before conversion either: structure and types are checked, numbers cannot be.
+const std::set<std::string> kDoesNotRun = {
+    "finn_residual_testcase",  // operators of a hardware compiler
+    "onnxconv_test0",          // shapes that contradict each other
+    "superres_prepost_op18",   // decodes JPEG with operators of an extension library
+};
 /// Files that OpenVINO does not take before conversion either.
-const std::set<std::string> kNotInOpenVino = {};
+const std::set<std::string> kNotInOpenVino = {"silero_vad_16k_op15"};  // ranks that only the bodies of If know
 
 double cosine(const std::vector<float>& a, const std::vector<float>& b) {
   double ab = 0, aa = 0, bb = 0;
@@ -30,6 +42,15 @@ double cosine(const std::vector<float>& a, const std::vector<float>& b) {
     bb += static_cast<double>(b[i]) * b[i];
   }
   return aa == 0 && bb == 0 ? 1 : ab / std::sqrt(aa * bb);
+}
+
+/// A window of sound, the state and the sampling rate, which no guess finds.
+NamedTensors silero_inputs() {
+  std::vector<float> wave(576);
+  for (std::size_t i = 0; i < wave.size(); ++i) wave[i] = 0.3F * std::sin(0.05F * static_cast<float>(i));
+  return {{"input", Tensor::of<float>({1, 576}, wave)},
+          {"state", Tensor::zeros(DType::kFloat32, {2, 1, 128})},
+          {"sr", Tensor::scalar<std::int64_t>(16000)}};
 }
 
 void expect_alike(const std::string& file, const Model& before, const Model& after, const NamedTensors& inputs,
@@ -80,17 +101,17 @@ TEST_P(ConvertZoo, StaysClose) {
   for (const std::string& note : result.notes) line += "\n    note: " + note;
   RecordProperty("outcome", line);
 
-  NamedTensors inputs;
-  try {
-    inputs = probe_inputs(model);
-  } catch (const Error& error) {
-    GTEST_SKIP() << "does not run before conversion either: " << error.what();
-  }
+  if (kDoesNotRun.contains(name)) return;
+  const NamedTensors inputs = name.starts_with("silero") ? silero_inputs() : probe_inputs(model);
   expect_alike(name, model, result.model, inputs, {}, line);
   SessionOptions openvino;
   openvino.runtime = Runtime::kOpenVino;
   openvino.force_float32 = true;
-  if (!runtime_available(Runtime::kOpenVino) || kNotInOpenVino.contains(name)) return;
+  if (!runtime_available(Runtime::kOpenVino)) return;
+  if (kNotInOpenVino.contains(name)) {
+    EXPECT_THROW((void)open_session(model, openvino), Error) << "is taken now: take it off the list";
+    return;
+  }
   expect_alike(name, model, result.model, inputs, openvino, line);
 }
 
