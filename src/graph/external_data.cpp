@@ -88,9 +88,10 @@ ExternalReader external_reader(fs::path folder, bool allow_external_links) {
            dtype_name(dtype), shape_text(shape), needed, length);
     if (place.offset > available || length > available - place.offset)
       fail(ErrorCode::kMalformedModel,
-           "tensor '{}': bytes {} to {} lie beyond the end of '{}' ({} bytes)\n  remedy: the data file is truncated or "
+           "tensor '{}': {} bytes at offset {} lie beyond the end of '{}' ({} bytes)\n  remedy: the data file is "
+           "truncated or "
            "not this model's; copy it again",
-           name, place.offset, place.offset + length, place.location, available);
+           name, length, place.offset, place.location, available);
     return Tensor::view(
         dtype, shape, file,
         file->bytes().subspan(static_cast<std::size_t>(place.offset), static_cast<std::size_t>(length)));

@@ -1,4 +1,4 @@
-// Damaged files: whatever bytes come, loading, checking and inspecting end in a pare::Error or in success.
+// Damaged files: whatever bytes come, loading, inferring and checking end in a pare::Error or in success.
 #include "core/random.h"
 #include "pare/model_io.h"
 #include "support/support.h"
