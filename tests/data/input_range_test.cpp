@@ -24,6 +24,18 @@ TEST(MeasureRange, NamesUnknownInputsAndNan) {
   expect_error([&] { (void)measure_range(*data, "x"); }, ErrorCode::kNumeric, {"'x' of sample 0", "nodata"});
 }
 
+TEST(RangeJson, WrittenAndReadAgainIsTheSame) {
+  const InputRange range{.minimum = -2.117904, .maximum = 2.64, .mean = 0.1, .std_dev = 1.0 / 3, .count = 12345678901};
+  const InputRange read = parse_range(range_to_json(range));
+  EXPECT_EQ(read.minimum, range.minimum);
+  EXPECT_EQ(read.maximum, range.maximum);
+  EXPECT_EQ(read.mean, range.mean);
+  EXPECT_EQ(read.std_dev, range.std_dev);
+  EXPECT_EQ(read.count, range.count);
+  for (const char* text : {"", "{}", "[1]", R"({"minimum": "a", "maximum": 1, "mean": 1, "std": 1, "count": 1})"})
+    expect_error([&] { (void)parse_range(text); }, ErrorCode::kMalformedModel, {"pare.input_range"});
+}
+
 TEST(RangeWarning, IsSilentForTheSameKindOfData) {
   const InputRange expected{.minimum = 0, .maximum = 1, .mean = 0.4, .std_dev = 0.25, .count = 1000};
   EXPECT_EQ(range_warning(expected, expected), "");
