@@ -54,6 +54,7 @@ def main():
     parser = common.arguments(__doc__)
     parser.add_argument("--pare", type=Path, default=common.REPOSITORY / "build" / "release" / "pare")
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--images", type=int, choices=resnet50.IMAGES, nargs="*", default=resnet50.IMAGES)
     parser.add_argument("--only", default="", help="only runs whose name holds this")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -66,7 +67,7 @@ def main():
     resnet50.write(options.work / "resnet50")
     rows = []
     for name, count, command in jobs(options):
-        if options.only in name:
+        if options.only in name and count in options.images:
             cost = measure(name, count, command, options)
             rows.append([name, count, f"{cost['wall_s']:.1f}", f"{cost['cpu_s']:.1f}", f"{cost['peak_mb']:.0f}"])
     print(f"{common.machine()}; {options.threads} threads, ResNet-50 at 224x224, random weights\n")
