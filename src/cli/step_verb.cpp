@@ -31,6 +31,7 @@ class StepVerb final : public Verb {
 
   void declare(CLI::App& app) override {
     app.add_option("model", job_.model, "The ONNX file")->required();
+    app.add_option("words", words_, "Words of the step, as in a recipe: " + words_of_choice())->type_name("WORD");
     app.add_option("-o,--out", job_.output, "Where the result goes")->required();
     app.add_flag("--strict", job_.strict, "Skipped nodes are an error");
     if (step_.kind == StepKind::kTechnique)
@@ -49,7 +50,7 @@ class StepVerb final : public Verb {
   }
 
   int run(Shell& shell) override {
-    RecipeStep step{step_.name, {}};
+    RecipeStep step = parse_recipe(step_.name + " " + join(words_, " ")).front();
     for (const auto& [option, value] : values_)
       if (!value.empty()) step.options[option] = value;
     for (const auto& [option, set] : flags_)
@@ -60,9 +61,16 @@ class StepVerb final : public Verb {
   }
 
  private:
+  [[nodiscard]] std::string words_of_choice() const {
+    for (const OptionInfo& option : step_.options)
+      if (!option.choices.empty()) return join(option.choices, ", ");
+    return "none";
+  }
+
   const StepInfo& step_;
   RecipeJob job_;
   bool as_is_ = false;
+  std::vector<std::string> words_;
   std::map<std::string, std::string> values_;
   std::map<std::string, bool> flags_;
 };

@@ -25,6 +25,20 @@ TEST(Run, MistakesInARecipeShowBeforeAnythingRuns) {
   EXPECT_THAT(result.err, ::testing::HasSubstr("nearest: 'quantize'"));
 }
 
+TEST(StepVerb, TakesTheWordsOfARecipe) {
+  const TempDir folder;
+  write_small_network(folder / "net.onnx");
+  const std::string model = (folder / "net.onnx").string(), out = (folder / "out.onnx").string();
+  CommandResult result = pare_command(folder, "convert " + model + " fp16 --keep-io -o " + out);
+  EXPECT_EQ(result.code, 0) << result.err;
+  result = pare_command(folder, "quantize " + model + " dynamic -o " + out);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(*load_model(out).find_metadata("pare.recipe"), ::testing::HasSubstr("quantize dynamic"));
+  result = pare_command(folder, "quantize " + model + " dinamic -o " + out);
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, ::testing::HasSubstr("'dynamic'"));
+}
+
 TEST(Command, UnknownVerbsAndOptionsGetTheNearest) {
   const TempDir folder;
   CommandResult result = pare_command(folder, "comprese x.onnx");
