@@ -38,6 +38,13 @@ struct SaveOptions {
 void save_model(const Model& model, const std::filesystem::path& path, const SaveOptions& options = {});
 /// One protobuf message with everything inside. Throws Error(kUnsupported) above 2 GiB.
 [[nodiscard]] std::string serialize_model(const Model& model);
+struct SlimModel {
+  std::string bytes;
+  std::vector<std::string> left_out;  ///< names of the initializers that are only declared
+};
+/// The same, but initializers of the main graph above `bytes` bytes are declared as external data and not written: for
+/// a runtime that is handed the weights themselves, so that they are in memory once.
+[[nodiscard]] SlimModel serialize_without_weights(const Model& model, std::int64_t bytes = 1024);
 /// Bytes on disk of a saved model, its external data files included.
 [[nodiscard]] std::int64_t size_on_disk(const std::filesystem::path& path);
 

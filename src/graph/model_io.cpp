@@ -186,6 +186,23 @@ std::string serialize_model(const Model& model) {
   return proto.SerializeAsString();
 }
 
+SlimModel serialize_without_weights(const Model& model, std::int64_t bytes) {
+  SlimModel slim;
+  const onnx::ModelProto proto = to_proto(model, {.write_data = [&](const Tensor& tensor, onnx::TensorProto& out) {
+                                            if (tensor.size_bytes() <= bytes) return false;
+                                            const Tensor* weight = model.graph.initializers.find(out.name());
+                                            if (weight == nullptr || weight->bytes().data() != tensor.bytes().data())
+                                              return false;
+                                            out.set_data_location(onnx::TensorProto::EXTERNAL);
+                                            write_entry(out, "location", "weights");
+                                            slim.left_out.push_back(out.name());
+                                            return true;
+                                          }});
+  check_size(proto);
+  slim.bytes = proto.SerializeAsString();
+  return slim;
+}
+
 std::int64_t size_on_disk(const fs::path& path) {
   std::error_code error;
   auto total = static_cast<std::int64_t>(fs::file_size(path, error));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pare/session.h"
@@ -12,8 +13,9 @@ namespace pare {
 
 /// A model made ready for a runtime: serialized, or in a file (with its external data beside it).
 struct ModelSource {
-  std::string bytes;           ///< empty: load `file`
-  std::filesystem::path file;  ///< empty: load `bytes`
+  std::string bytes;                                    ///< empty: load `file`
+  std::filesystem::path file;                           ///< empty: load `bytes`
+  std::vector<std::pair<std::string, Tensor>> weights;  ///< initializers that `bytes` declares without their data
   std::vector<ValueInfo> inputs;
   std::vector<ValueInfo> outputs;  ///< the model's, then the extra ones, named as they were asked for
   /// What the serialized model calls each output; differs from outputs[i].name for an extra output that is an input, an

@@ -70,7 +70,7 @@ std::vector<std::string> made_values(const Graph& graph) {
 }
 
 PreparedModel prepare_model(const Model& model, const std::vector<std::string>& extra_outputs,
-                            std::int64_t limit_bytes) {
+                            const PrepareOptions& options) {
   PreparedModel prepared;
   ModelSource& source = prepared.source;
   source.inputs = model.graph.inputs;
@@ -90,7 +90,12 @@ PreparedModel prepare_model(const Model& model, const std::vector<std::string>& 
   }
   const Model& ready = extra_outputs.empty() ? model : changed;
 
-  if (weight_bytes(ready.graph) <= limit_bytes) {
+  if (options.weights_apart) {
+    SlimModel slim = serialize_without_weights(ready);
+    source.bytes = std::move(slim.bytes);
+    for (const std::string& name : slim.left_out)
+      source.weights.emplace_back(name, *ready.graph.initializers.find(name));
+  } else if (weight_bytes(ready.graph) <= options.limit_bytes) {
     source.bytes = serialize_model(ready);
   } else {
     prepared.folder = std::make_unique<TempFolder>();

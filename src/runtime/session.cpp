@@ -72,7 +72,8 @@ std::vector<Tensor> Session::run(const NamedTensors& inputs) {
 
 std::unique_ptr<Session> open_session(const Model& model, const SessionOptions& options) {
   // A runtime has read or mapped everything once its session is open, so a temporary folder may go at the end of this.
-  const PreparedModel prepared = prepare_model(model, options.extra_outputs);
+  const PreparedModel prepared =
+      prepare_model(model, options.extra_outputs, {.weights_apart = options.runtime == Runtime::kOnnxRuntime});
   return open_source(prepared.source, options);
 }
 

@@ -25,7 +25,7 @@ TEST(ModelSource, LeavesTheModelAlone) {
 TEST(ModelSource, SavesLargeModelsWithExternalData) {
   for (const Runtime runtime : {Runtime::kOnnxRuntime, Runtime::kOpenVino}) {
     if (!runtime_available(runtime)) continue;
-    PreparedModel prepared = prepare_model(small_model(), {"a"}, 7);
+    PreparedModel prepared = prepare_model(small_model(), {"a"}, {.limit_bytes = 7});
     ASSERT_NE(prepared.folder, nullptr);
     EXPECT_TRUE(prepared.source.bytes.empty());
     const SessionOptions options = {.runtime = runtime, .force_float32 = true};
@@ -37,6 +37,25 @@ TEST(ModelSource, SavesLargeModelsWithExternalData) {
     EXPECT_THAT(results[0], AllClose(Tensor::of<float>({2}, {-3, -8})));
     EXPECT_THAT(results[1], AllClose(Tensor::of<float>({2}, {3, 8})));
   }
+}
+
+TEST(ModelSource, WeightsApartAreHandedOverWhereTheyLie) {
+  std::vector<float> values(1024);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  Model model = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
+g (float[1, 32] x) => (float[1, 32] y) <float[1, 1] w = {0}> { y = MatMul(x, w) })");
+  model.graph.initializers.set("w", Tensor::of<float>({32, 32}, values));
+  const PreparedModel prepared = prepare_model(model, {}, {.weights_apart = true});
+  EXPECT_LT(prepared.source.bytes.size(), 1000U);
+  ASSERT_EQ(prepared.source.weights.size(), 1U);
+  EXPECT_EQ(prepared.source.weights[0].second.bytes().data(), model.graph.initializers.find("w")->bytes().data());
+
+  const auto session = open_source(prepared.source, {});
+  std::vector<float> one(32, 0);
+  one[3] = 1;
+  const std::vector<Tensor> results = session->run({{"x", Tensor::of<float>({1, 32}, one)}});
+  EXPECT_THAT(results[0],
+              AllClose(Tensor::of<float>({1, 32}, std::vector<float>(values.begin() + 96, values.begin() + 128))));
 }
 
 TEST(ModelSource, ListsMadeValuesOnceAndInOrder) {

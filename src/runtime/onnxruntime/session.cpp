@@ -7,12 +7,12 @@
 
 #include "core/atomic_file.h"
 #include "core/fail.h"
+#include "core/temp_folder.h"
 #include "runtime/backend.h"
 #include "runtime/check_inputs.h"
 #include "runtime/onnxruntime/library.h"
 #include "runtime/onnxruntime/profile.h"
 #include "runtime/onnxruntime/values.h"
-#include "core/temp_folder.h"
 
 namespace pare {
 namespace {
@@ -32,7 +32,8 @@ class OrtSession : public Session {
         output_names_(source.output_names) {
     try {
       if (options.profile) profile_folder_.emplace();
-      const Ort::SessionOptions settings = make_settings();
+      Ort::SessionOptions settings = make_settings();
+      hand_over_weights(source, settings);
       session_ = source.bytes.empty()
                      ? Ort::Session(*library_->env, source.file.c_str(), settings)
                      : Ort::Session(*library_->env, source.bytes.data(), source.bytes.size(), settings);
@@ -134,6 +135,19 @@ class OrtSession : public Session {
     return settings;
   }
 
+  /// ONNX Runtime reads the weights where they lie: no copy in a message, none in the session but those that kernels
+  /// repack.
+  void hand_over_weights(const ModelSource& source, Ort::SessionOptions& settings) {
+    if (source.weights.empty()) return;
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : source.weights) {
+      names.push_back(name);
+      weights_.push_back(tensor);
+      weight_values_.push_back(to_ort(weights_.back()));
+    }
+    settings.AddExternalInitializers(names, weight_values_);
+  }
+
   void fill_output_types() {
     for (std::size_t i = 0; i < outputs_.size(); ++i)
       if (outputs_[i].dtype == DType::kUndefined && outputs_[i].opaque_type.empty())
@@ -149,6 +163,8 @@ class OrtSession : public Session {
   std::optional<TempFolder> profile_folder_;
   std::optional<std::vector<NodeTime>> profile_;
   Ort::RunOptions run_options_;
+  std::vector<Tensor> weights_;  // what weight_values_ look at, for as long as the session lives
+  std::vector<Ort::Value> weight_values_;
   Ort::Session session_{nullptr};
   std::vector<Tensor> bound_tensors_;  // what bound_values_ look at
   std::vector<Ort::Value> bound_values_;
