@@ -98,7 +98,7 @@ TEST_F(BadInput, MoreClassesThanOutputs) {
   const std::vector<std::int64_t> y = {0, 1, 2, 3};
   write_file(folder_ / "four.npz", zip_text({{"x.npy", npy_text("<f4", "(4, 3, 8, 8)", x.data(), 4 * x.size())},
                                              {"y.npy", npy_text("<i8", "(4,)", y.data(), 32)}}));
-  refuses_command("eval " + (folder_ / "net.onnx").string() + " --data " + (folder_ / "four.npz").string(), {"2", "4"});
+  refuses_command("eval " + (folder_ / "net.onnx").string() + " --data " + (folder_ / "four.npz").string(), {"2 classes", "remedy"});
 }
 
 TEST_F(BadInput, ChannelsLastForChannelsFirst) {

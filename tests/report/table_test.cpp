@@ -23,8 +23,8 @@ TEST(Table, AlignsNumbersRightAndNamesLeft) {
 
 TEST(Table, ShortensNamesInTheMiddleBeforeItDropsColumns) {
   EXPECT_EQ(sample().text(34),
-            "node           time  note   share\n"
-            "featu..onv1  1.95 ms  first   12 %\n"
+            "node            time  note   share\n"
+            "feat..conv1  1.95 ms  first   12 %\n"
             "b            0.20 ms  x        1 %\n");
 }
 
