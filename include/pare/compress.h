@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,8 @@ struct CompressOptions {
   std::uint64_t seed = 0;
   BenchmarkOptions benchmark;
   EvaluateOptions evaluate;
+  /// Called on every candidate before it is measured: what travels in its metadata counts as its size.
+  std::function<void(Model&)> finish;
   std::vector<std::string> exclude;     ///< nodes that stay float
   std::filesystem::path original_path;  ///< the file that `original` was loaded from, to be timed and measured as it
                                         ///< is; empty: `original` is saved anew
@@ -41,7 +44,7 @@ struct CompressOptions {
 };
 
 struct Candidate {
-  std::string name;    ///< "int8, min-max"
+  std::string name;    ///< "int8, minmax"
   std::string recipe;  ///< "rewrite; quantize int8 calibrate=minmax"
   Model model;
   std::int64_t size_bytes = 0, macs = 0, parameters = 0;
@@ -52,7 +55,7 @@ struct Candidate {
   std::vector<NodeReason> done, skipped;
   std::vector<std::string> notes;
   std::map<std::string, double> figures;  ///< of its steps: "quantize.islands" ...
-  double seconds = 0;                     ///< building and proving it
+  double seconds = 0;                     ///< building it
   bool valid = false;                     ///< built, proved, not slower than the original
   bool meets_goal = false;
   std::string verdict;  ///< "taken", "no faster", "loses 2.10 points, 1.00 allowed", "failed: ..."
@@ -79,7 +82,7 @@ struct CompressResult {
 [[nodiscard]] CheckedResult run_recipe(const Model& model, const std::string& recipe, Context& context);
 
 /// A sample input and what the model answered, stored in the model's metadata, so that another machine can tell whether
-/// it computes the same. Inputs above 64 KiB are not stored but drawn from a seed; of large outputs 4096 values are
+/// it computes the same. Inputs above 1 KiB are not stored but drawn from a seed; of large outputs 4096 values are
 /// stored.
 void add_self_test(Model& model, const NamedTensors& inputs, const SessionOptions& session, std::uint64_t seed = 0);
 struct SelfTestResult {

@@ -222,6 +222,10 @@ bool sort_topologically(Graph& graph);
 /// "Conv 'layer1.0.conv1'", or "Conv #12 (output 'x')" if the node has no name. For messages.
 [[nodiscard]] std::string node_label(const Node& node, std::int64_t index = -1);
 
+/// The batch size that all inputs are fixed to, nullopt if they leave it open. Throws Error(kUnsupported) if they
+/// differ or hold no sample.
+[[nodiscard]] std::optional<std::int64_t> fixed_batch(const std::vector<ValueInfo>& inputs);
+
 /// Makes every reader of `from`, subgraphs included, read `to`; graph outputs are not touched.
 void replace_uses(Graph& graph, std::string_view from, const std::string& to);
 

@@ -101,7 +101,7 @@ struct RecipeStep {
 inline constexpr std::string_view kRecipeKey = "pare.recipe";
 
 struct StepCheck {
-  std::string name;  ///< "structure", "loads with optimizations off", "same outputs"
+  std::string name;     ///< "structure", "loads with optimizations off", "same outputs"
   bool passed = false;  ///< false: could not be run, `detail` begins with "not run: "; what fails throws
   std::string detail;   ///< "max difference 3e-7 of the range"
 };

@@ -98,6 +98,8 @@ class Bench final : public Verb {
       const auto session = open_session(fs::path(model_), options);
       description = session->description();
       session->bind(inputs);
+      for (const auto& [name, tensor] : inputs)
+        if (tensor.rank() >= 3) size_used_ = tensor.shape()[2];  // what the probe settled on, for the child process
       nlohmann::json entry = {{"batch", batch}};
       if (other_.empty()) {
         const Timing timing = benchmark(*session, benchmark_, shell.progress());
@@ -134,7 +136,7 @@ class Bench final : public Verb {
 
   void add_row(Table& table, nlohmann::json& entry, const std::string& key, std::int64_t batch, const std::string& path,
                const Timing& timing, const std::string& speed) const {
-    const std::int64_t memory = memory_in_fresh_process(path, batch, image_size_, run_), size = size_on_disk(path);
+    const std::int64_t memory = memory_in_fresh_process(path, batch, size_used_, run_), size = size_on_disk(path);
     entry[key + "_peak_memory_bytes"] = memory;
     entry[key + "_size_bytes"] = size;
     table.add({with_commas(batch), fs::path(path).filename().string(), format_ms(timing.first_ms),
@@ -143,9 +145,8 @@ class Bench final : public Verb {
   }
 
   int report_own_memory(const SessionOptions& options) const {
-    const NamedTensors inputs = inputs_for(open_model(model_), batches_.front());
     const auto session = open_session(fs::path(model_), options);
-    session->bind(inputs);
+    session->bind(random_inputs(session->inputs(), {.batch = batches_.front(), .image_size = image_size_}));
     for (int i = 0; i < 3; ++i) session->run_bound();
     std::printf("%lld\n", static_cast<long long>(peak_memory_bytes()));
     return kDone;
@@ -176,7 +177,7 @@ class Bench final : public Verb {
 
   std::string model_, other_;
   std::vector<std::int64_t> batches_ = {1};
-  std::int64_t image_size_ = 0;
+  std::int64_t image_size_ = 0, size_used_ = 0;
   bool layers_ = false, memory_child_ = false;
   BenchmarkOptions benchmark_;
   RunOptions run_;

@@ -73,8 +73,6 @@ class Compress final : public Verb {
   int run(Shell& shell) override {
     options_.goal.max_drop = parse_share(max_drop_, "--max-drop");
     if (!max_size_.empty()) options_.goal.max_size_bytes = parse_bytes(max_size_, "--max-size");
-    check_output(output_, {model_});
-    if (!report_.empty()) check_output(report_, {model_});
     const Model model = open_model(model_);
     check_model(model);
     options_.session = run_.session();
@@ -82,6 +80,7 @@ class Compress final : public Verb {
     options_.evaluate.workers = 1;
     options_.original_path = model_;
     open_samples(model);
+    options_.finish = [&](Model& candidate) { finish_model(candidate, data_, calibration_, run_, true); };
     print_head(shell, model);
 
     CompressResult result = pare::compress(model, calibration_, evaluation_, options_, shell.progress());
@@ -96,34 +95,24 @@ class Compress final : public Verb {
  private:
   /// Calibration and evaluation never share a sample.
   void open_samples(const Model& model) {
-    auto all = open_data(data_.data, model, data_);
-    data_text_ = all->description();
-    std::int64_t available = all->size();
-    std::vector<std::int64_t> rest;
-    if (!data_.eval.empty()) {
+    calibration_ = open_data(data_.data, model, data_);
+    data_text_ = calibration_->description();
+    if (data_.eval.empty()) {
+      const SplitData split = split_data(calibration_, run_.seed);
+      calibration_ = split.rest;
+      evaluation_ = split.held_out;
+      evaluation_text_ =
+          fmt::format("{} of them set aside to measure on, never calibrated on", with_commas(evaluation_->size()));
+    } else {
       DataOptions held_out = data_;
       held_out.limit = 0;
       evaluation_ = open_data(data_.eval, model, held_out);
-      evaluation_text_ = evaluation_->description() + " never used but to measure";
-    } else {
-      const std::int64_t aside = std::min<std::int64_t>(available / 2, 10000);
-      if (aside < 1)
+      evaluation_text_ = evaluation_->description() + " to measure on, never calibrated on";
+      if (evaluation_->fingerprint() == calibration_->fingerprint())
         fail(ErrorCode::kInvalidArgument,
-             "{} holds {} samples; at least 2 are needed\n  remedy: give more, or held-out ones with --eval",
-             data_.data, available);
-      std::vector<std::int64_t> held = sample_indices(available, aside, run_.seed);
-      std::vector<bool> taken(static_cast<std::size_t>(available), false);
-      for (const std::int64_t index : held) taken[static_cast<std::size_t>(index)] = true;
-      for (std::int64_t i = 0; i < available; ++i)
-        if (!taken[static_cast<std::size_t>(i)]) rest.push_back(i);
-      evaluation_ = subset(all, std::move(held));
-      evaluation_text_ = fmt::format("{} of them set aside, never used but to measure", with_commas(aside));
-      all = subset(all, rest);
-      available = all->size();
+             "--data and --eval hold the same samples\n  remedy: leave --eval out, and a part of --data is set aside");
     }
-    const std::int64_t count = std::min(options_.calibration_samples, available);
-    calibration_ = subset(all, sample_indices(available, count, run_.seed));
-    options_.calibration_samples = count;
+    options_.calibration_samples = std::min(options_.calibration_samples, calibration_->size());
   }
 
   void print_head(Shell& shell, const Model& model) const {
@@ -135,10 +124,14 @@ class Compress final : public Verb {
                             with_commas(options_.calibration_samples), evaluation_text_));
   }
 
-  void save(CompressResult& result, const Model& model) {
-    Model chosen = result.taken >= 0 ? result.candidates[static_cast<std::size_t>(result.taken)].model : model;
-    finish_model(chosen, data_, calibration_, run_);
-    save_model(chosen, output_);
+  void save(const CompressResult& result, const Model& model) const {
+    if (result.taken >= 0) {
+      save_model(result.candidates[static_cast<std::size_t>(result.taken)].model, output_);
+      return;
+    }
+    Model same = model;
+    finish_model(same, data_, calibration_, run_, true);
+    save_model(same, output_);
   }
 
   void print_result(Shell& shell, const CompressResult& result) const {
@@ -153,12 +146,24 @@ class Compress final : public Verb {
       shell.print(proof_line(taken.checks));
       if (!taken.skipped.empty()) shell.print("left as is\n" + grouped_reasons(taken.skipped, shell.verbose()));
       for (const std::string& note : taken.notes) shell.print("note        " + note + "\n");
-      shell.print(fmt::format("again       pare run {} --recipe \"{}\" --data {}{}{} -o {}\n", model_, taken.recipe,
-                              data_.data, data_.preprocess.empty() ? "" : " --preprocess " + data_.preprocess,
-                              run_.seed == 0 ? "" : fmt::format(" --seed {}", run_.seed), output_));
+      shell.print(again_line(taken));
     }
     explain_slower(shell, result);
     if (!result.goal_met) shell.print(fmt::format("goal missed {}\n", result.why_not));
+  }
+
+  /// The command that builds the same file again.
+  [[nodiscard]] std::string again_line(const Candidate& taken) const {
+    std::string line = fmt::format("again       pare run {} --recipe '{}' --data {}", model_, taken.recipe, data_.data);
+    if (data_.eval.empty()) line += " --set-aside";
+    if (!data_.preprocess.empty()) line += " --preprocess " + data_.preprocess;
+    if (!data_.classes.empty()) line += " --classes " + join(data_.classes, ",");
+    if (data_.limit > 0) line += fmt::format(" --limit {}", data_.limit);
+    if (run_.runtime != RunOptions{}.runtime) line += " --runtime " + run_.runtime;
+    if (run_.float32) line += " --float32";
+    if (run_.threads != 1) line += fmt::format(" --threads {}", run_.threads);
+    if (run_.seed != 0) line += fmt::format(" --seed {}", run_.seed);
+    return line + " -o " + output_ + "\n";
   }
 
   /// Why a technique that usually pays did not.

@@ -89,6 +89,7 @@ int run(int count, char** words) {
     return kWrongUsage;
   }
   Verb& verb = *by_app.at(app.get_subcommands().front());
+  check_outputs(*app.get_subcommands().front());
   catch_interrupts();
   Shell shell(verb.output_options);
   return verb.run(shell);

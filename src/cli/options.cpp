@@ -1,6 +1,8 @@
 #include "cli/options.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <unordered_set>
 
 #include "core/atomic_file.h"
 #include "core/fail.h"
@@ -85,13 +87,44 @@ std::shared_ptr<const Dataset> open_data(const std::string& path, const Model& m
   return open_dataset(path, dataset);
 }
 
-void check_output(const std::string& output, const std::vector<std::string>& inputs) {
+void check_outputs(const CLI::App& verb) {
+  const std::vector<std::string> names = {"out", "json", "report"};
+  std::vector<std::string> outputs, inputs;
+  for (const CLI::Option* option : verb.get_options()) {
+    const std::vector<std::string> lnames = option->get_lnames();
+    const bool is_output = std::any_of(lnames.begin(), lnames.end(), [&](const std::string& name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    });
+    for (const std::string& word : option->results()) (is_output ? outputs : inputs).push_back(word);
+  }
+  std::erase(outputs, "-");
   std::error_code error;
-  for (const std::string& input : inputs)
-    if (fs::equivalent(output, input, error))
-      fail(ErrorCode::kInvalidArgument,
-           "the output {} is the input itself\n  remedy: choose another name; pare never touches its input", output);
-  const AtomicFile probe(output);  // never committed: leaves nothing
+  const auto place = [&](const std::string& path) { return fs::weakly_canonical(path, error); };
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (const std::string& input : inputs)
+      if (fs::exists(input, error) && place(outputs[i]) == place(input))
+        fail(ErrorCode::kInvalidArgument,
+             "the output {} is the input itself\n  remedy: choose another name; pare never touches its input",
+             outputs[i]);
+    for (std::size_t j = 0; j < i; ++j)
+      if (place(outputs[i]) == place(outputs[j]))
+        fail(ErrorCode::kInvalidArgument, "two outputs are to be written to {}\n  remedy: give each a name of its own",
+             outputs[i]);
+    const AtomicFile probe(outputs[i]);  // never committed: leaves nothing
+  }
+}
+
+SplitData split_data(const std::shared_ptr<const Dataset>& all, std::uint64_t seed) {
+  const std::int64_t available = all->size(), aside = std::min<std::int64_t>(available / 2, 10000);
+  if (aside < 1)
+    fail(ErrorCode::kInvalidArgument,
+         "the data holds {} samples; at least 2 are needed\n  remedy: give more, or held-out ones with --eval",
+         available);
+  std::vector<std::int64_t> held = sample_indices(available, aside, seed), rest;
+  const std::unordered_set<std::int64_t> taken(held.begin(), held.end());
+  for (std::int64_t i = 0; i < available; ++i)
+    if (!taken.contains(i)) rest.push_back(i);
+  return {subset(all, std::move(rest)), subset(all, std::move(held))};
 }
 
 }  // namespace pare

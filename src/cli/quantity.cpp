@@ -40,7 +40,9 @@ std::int64_t parse_bytes(const std::string& text, const std::string& option) {
   double value = number_and_unit(text, &unit);
   if (!unit.empty() && unit.back() == 'b') unit.pop_back();
   const bool binary = unit.size() == 2 && unit[1] == 'i';
-  const std::size_t power = unit.empty() ? 0 : std::string("kmgt").find(unit[0]) + 1;
+  const std::size_t prefix = unit.empty() ? std::string::npos : std::string("kmgt").find(unit[0]);
+  if (!unit.empty() && prefix == std::string::npos) value = NAN;
+  const std::size_t power = prefix + 1;  // npos + 1 is 0: no prefix
   if ((unit.size() == 2 && !binary) || unit.size() > 2 || power > 4) value = NAN;
   if (!(value > 0))
     fail(ErrorCode::kInvalidArgument, "{} {}: a size is needed\n  example: {} 500KB", option, text, option);

@@ -22,6 +22,9 @@ class Run final : public Verb {
     app.add_option("-o,--out", job_.output, "Where the result goes")->required();
     app.add_flag("--strict", job_.strict, "Skipped nodes are an error");
     declare_data(app, job_.data, false);
+    app.add_flag("--set-aside", job_.data.set_aside,
+                 "Leave out the samples that pare compress without --eval measures on")
+        ->group("Data");
     declare_run(app, job_.run);
   }
 

@@ -34,12 +34,12 @@ class ConsoleProgress final : public ProgressSink {
 
   void begin(std::string_view task, std::int64_t total, std::string_view unit) override {
     tasks_.push_back({std::string(task), std::string(unit), total, 0, Clock::now()});
-    draw(false);
+    draw();
   }
   void advance(std::int64_t done) override {
     if (tasks_.empty()) return;
     tasks_.back().done = done;
-    draw(false);
+    draw();
   }
   void end() override {
     if (tasks_.empty()) return;
@@ -49,7 +49,7 @@ class ConsoleProgress final : public ProgressSink {
     const double seconds = seconds_since(task.start);
     // Steps over two seconds are summed up in one line where there is no terminal to have watched them on.
     if (!quiet_ && !terminal_ && seconds > 10) line(task.name + ": done in " + format_seconds(seconds));
-    if (!tasks_.empty()) draw(false);
+    if (!tasks_.empty()) draw();
   }
   void note(std::string_view text) override {
     if (quiet_) return;
@@ -88,11 +88,11 @@ class ConsoleProgress final : public ProgressSink {
     return text;
   }
 
-  void draw(bool force) {
+  void draw() {
     if (quiet_) return;
     const auto now = Clock::now();
     const double pause = terminal_ ? 0.1 : 10;
-    if (!force && std::chrono::duration<double>(now - last_).count() < pause) return;
+    if (std::chrono::duration<double>(now - last_).count() < pause) return;
     last_ = now;
     if (tasks_.empty()) return;
     std::string text;

@@ -30,7 +30,6 @@ class Shell {
   void warn(std::string_view line);
   /// Writes the JSON where --json says; does nothing if it was not given.
   void json(const nlohmann::json& document);
-  [[nodiscard]] bool wants_json() const noexcept { return !options_.json.empty(); }
 
  private:
   OutputOptions options_;

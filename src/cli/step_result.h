@@ -15,7 +15,6 @@ struct RecipeJob {
   DataOptions data;
   RunOptions run;
   bool strict = false;  ///< skipped nodes are an error
-  bool keep_source_recipe = true;
 };
 /// Runs, prints the summary (asked, done, skipped with reasons), stores self-test and preprocessing, saves. Returns the
 /// exit code.
@@ -26,9 +25,9 @@ int run_recipe_job(const RecipeJob& job, Shell& shell);
 /// "proved          structure; loads with optimizations on and off; ...".
 [[nodiscard]] std::string proof_line(const std::vector<StepCheck>& checks);
 
-/// Puts into the model what travels with it: preprocessing, the range of the calibration input, the self-test; names
-/// the producer.
+/// Puts into the model what travels with it: preprocessing, the range of the calibration input, pare's version, and,
+/// where the model runs, the self-test.
 void finish_model(Model& model, const DataOptions& data, const std::shared_ptr<const Dataset>& dataset,
-                  const RunOptions& run);
+                  const RunOptions& run, bool runs);
 
 }  // namespace pare

@@ -46,6 +46,9 @@ class StepVerb final : public Verb {
       }
     }
     declare_data(app, job_.data, false);
+    app.add_flag("--set-aside", job_.data.set_aside,
+                 "Leave out the samples that pare compress without --eval measures on")
+        ->group("Data");
     declare_run(app, job_.run);
   }
 

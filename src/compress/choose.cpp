@@ -96,7 +96,10 @@ void choose(CompressResult& result, const Goal& goal) {
                                                                         : accurate;
   result.taken = best_of(result, pool);
   const bool nothing_asked = goal.speedup <= 0 && goal.max_size_bytes <= 0;
-  if (result.taken < 0 && nothing_asked) result.goal_met = true;  // the original itself loses nothing and is not slower
+  const bool all_failed = std::all_of(result.candidates.begin(), result.candidates.end(),
+                                      [](const Candidate& c) { return c.verdict.starts_with("failed"); });
+  if (result.taken < 0 && nothing_asked && !all_failed)
+    result.goal_met = true;  // the original itself loses nothing and is not slower
   for (std::size_t i = 0; i < result.candidates.size(); ++i) {
     Candidate& candidate = result.candidates[i];
     if (static_cast<std::int64_t>(i) == result.taken) {
@@ -121,7 +124,8 @@ void choose(CompressResult& result, const Goal& goal) {
                                     static_cast<double>(nearest.size_bytes) * 1e-6,
                                     static_cast<double>(goal.max_size_bytes) * 1e-6));
   } else {
-    reasons.emplace_back("no candidate is within the allowed loss and not slower than the original");
+    reasons.emplace_back(all_failed ? "every candidate failed"
+                                    : "no candidate is within the allowed loss and not slower than the original");
   }
   result.why_not = join(reasons, "; ");
 }

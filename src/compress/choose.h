@@ -5,7 +5,7 @@
 
 namespace pare {
 
-/// Fills in valid, meets_goal and verdict of every candidate, and taken, goal_met and why_not of the result.
+/// Fills in meets_goal and verdict of every candidate, and taken, goal_met and why_not of the result.
 void choose(CompressResult& result, const Goal& goal);
 
 }  // namespace pare

@@ -1,8 +1,6 @@
 #include "pare/compress.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 
 #include "compress/candidates.h"
 #include "compress/choose.h"
@@ -14,6 +12,16 @@
 namespace pare {
 namespace fs = std::filesystem;
 namespace {
+
+// Below this measured ratio a file counts as slower even if the interval of a noisy machine reaches 1.
+constexpr double kNotSlower = 0.99;
+
+/// The steps that led from the original to the candidate, without those that the original had behind it.
+std::string recipe_since(const Model& original, const Model& candidate) {
+  const std::string* before = original.find_metadata(kRecipeKey);
+  const std::string& whole = *candidate.find_metadata(kRecipeKey);
+  return before == nullptr || before->empty() ? whole : whole.substr(before->size() + 2);
+}
 
 /// The original: loaded, measured, and kept open to be timed against.
 struct Baseline {
@@ -37,13 +45,10 @@ class Job {
   CompressResult run() {
     measure_original();
     Candidate rewritten = build(original_, {"rewritten float", "rewrite"});
-    const Model base = rewritten.model.graph.nodes.empty() ? original_ : rewritten.model;
     const bool rewritten_failed = rewritten.model.graph.nodes.empty();
+    const Model base = rewritten_failed ? original_ : rewritten.model;
     result_.candidates.push_back(std::move(rewritten));
-    for (const CandidateSpec& spec : candidate_specs(base, options_)) {
-      if (rewritten_failed) break;
-      result_.candidates.push_back(build(base, spec));
-    }
+    for (const CandidateSpec& spec : candidate_specs(base, options_)) result_.candidates.push_back(build(base, spec));
     for (Candidate& candidate : result_.candidates) measure(candidate);
     choose(result_, options_.goal);
     return std::move(result_);
@@ -68,9 +73,7 @@ class Job {
 
   /// Real samples where there are enough of them, at the batch size asked for, or the one that the network is fixed to.
   void timing_inputs() {
-    batch_ = options_.batch;
-    for (const ValueInfo& input : original_.graph.inputs)
-      if (input.shape && !input.shape->empty() && (*input.shape)[0].value) batch_ = *(*input.shape)[0].value;
+    batch_ = fixed_batch(original_.graph.inputs).value_or(options_.batch);
     std::vector<std::int64_t> indices(static_cast<std::size_t>(batch_));
     for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<std::int64_t>(i) % evaluation_->size();
     baseline_.timing_inputs = evaluation_->batch(indices).inputs;
@@ -98,7 +101,8 @@ class Job {
     try {
       CheckedResult checked = run_recipe(base, spec.recipe, context);
       candidate.model = std::move(checked.result.model);
-      candidate.recipe = *candidate.model.find_metadata(kRecipeKey);
+      candidate.recipe = recipe_since(original_, candidate.model);
+      if (options_.finish) options_.finish(candidate.model);
       candidate.checks = std::move(checked.checks);
       candidate.done = std::move(checked.result.done);
       candidate.skipped = std::move(checked.result.skipped);
@@ -128,7 +132,7 @@ class Job {
       baseline_.session->bind(baseline_.timing_inputs);
       candidate.speed = compare_speed(*baseline_.session, *session, options_.benchmark, progress_);
       // A slower file cannot be the result, whatever its accuracy: its samples are not worth the time.
-      if (candidate.speed->verdict == Verdict::kSlower) {
+      if (candidate.speed->verdict == Verdict::kSlower || candidate.speed->ratio < kNotSlower) {
         candidate.valid = false;
         candidate.verdict = "slower than the original";
         return;

@@ -239,7 +239,8 @@ ValueInfo from_proto(const onnx::ValueInfoProto& proto) {
   std::vector<Dim> dims;
   for (const auto& entry : type.shape().dim()) {
     Dim dim;
-    if (entry.has_dim_value()) dim.value = entry.dim_value();
+    // Some exporters write -1 for "any".
+    if (entry.has_dim_value() && entry.dim_value() >= 0) dim.value = entry.dim_value();
     if (entry.has_dim_param()) dim.symbol = entry.dim_param();
     dim.denotation = entry.denotation();
     dims.push_back(std::move(dim));

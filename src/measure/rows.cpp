@@ -9,24 +9,6 @@
 
 namespace pare {
 
-std::optional<std::int64_t> fixed_batch(const std::vector<ValueInfo>& inputs) {
-  const ValueInfo* fixed = nullptr;
-  for (const ValueInfo& input : inputs) {
-    if (!input.shape || input.shape->empty() || !input.shape->front().value) continue;
-    if (fixed != nullptr && fixed->shape->front().value != input.shape->front().value)
-      fail(
-          ErrorCode::kUnsupported,
-          "inputs '{}' and '{}' are fixed to {} and {} samples at a time\n  remedy: export the model with a free batch "
-          "dimension",
-          fixed->name, input.name, *fixed->shape->front().value, *input.shape->front().value);
-    fixed = &input;
-  }
-  if (fixed == nullptr) return std::nullopt;
-  const std::int64_t batch = *fixed->shape->front().value;
-  if (batch < 1) fail(ErrorCode::kUnsupported, "input '{}' is fixed to {} samples at a time", fixed->name, batch);
-  return batch;
-}
-
 Tensor take_rows(const Tensor& tensor, std::int64_t begin, std::int64_t count, std::int64_t padded) {
   const std::int64_t total = tensor.shape().front();
   if (begin == 0 && count == total && padded == count) return tensor;

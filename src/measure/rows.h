@@ -47,13 +47,11 @@ class RowRunner {
   std::optional<std::int64_t> fixed_batch_;
 };
 
-/// Samples [begin, begin + count) of a tensor, the last one repeated until there are `padded`.
-[[nodiscard]] Tensor take_rows(const Tensor& tensor, std::int64_t begin, std::int64_t count, std::int64_t padded);
-/// The batch size that the inputs fix, nullopt if it is free. Throws Error(kUnsupported) if they contradict each other.
-[[nodiscard]] std::optional<std::int64_t> fixed_batch(const std::vector<ValueInfo>& inputs);
-
 /// Walks the dataset once in order: `use(batch, first_sample)` for every batch, with progress in samples.
 void for_each_batch(const Dataset& dataset, std::int64_t batch_size, int workers, const char* task,
                     ProgressSink& progress, const std::function<void(const Batch&, std::int64_t)>& use);
+
+/// Samples [begin, begin + count) of a tensor, the last one repeated until there are `padded`.
+[[nodiscard]] Tensor take_rows(const Tensor& tensor, std::int64_t begin, std::int64_t count, std::int64_t padded);
 
 }  // namespace pare

@@ -11,7 +11,7 @@ namespace pare {
 namespace {
 
 /// Per class, intersection and union; grows when a class map shows a higher class.
-using Counts = std::vector<float>;
+using Counts = std::vector<std::int64_t>;
 
 void grow(Counts& counts, std::int64_t classes) {
   if (static_cast<std::int64_t>(counts.size()) < 2 * classes) counts.resize(static_cast<std::size_t>(2 * classes));
@@ -59,7 +59,7 @@ class Segmentation final : public Scorer {
     result.score_width = 2 * classes_;
     for (Counts& counts : *chosen) {
       grow(counts, classes_);
-      result.scores.insert(result.scores.end(), counts.begin(), counts.end());
+      for (const std::int64_t count : counts) result.scores.push_back(static_cast<float>(count));
     }
     const Scores scores = scores_of(result);
     const std::vector<double> sums = column_sums(scores);

@@ -112,7 +112,7 @@ std::map<std::size_t, std::vector<double>> measure_bias_shift(const Model& model
                                                               ProgressSink& progress) {
   const Twin twin(model, plan, ranges, limit_pairs);
   if (twin.differences().empty()) return {};
-  const std::int64_t batch_size = fixed_batch(model.graph);
+  const std::int64_t batch_size = fixed_batch(model.graph.inputs).value_or(1);
   const std::vector<std::int64_t> indices = calibration_indices(data, options.samples, batch_size, options.seed);
   SessionOptions session_options = options.session;
   session_options.force_float32 = true;

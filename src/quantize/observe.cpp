@@ -28,12 +28,6 @@ void add(ActivationStats& stats, const std::string& value, const Tensor& tensor,
 
 }  // namespace
 
-std::int64_t fixed_batch(const Graph& graph) {
-  for (const ValueInfo& input : graph.inputs)
-    if (input.shape && input.shape->size() > 1 && input.shape->front().value) return *input.shape->front().value;
-  return 1;
-}
-
 std::vector<std::int64_t> calibration_indices(const Dataset& data, std::int64_t samples, std::int64_t batch,
                                               std::uint64_t seed) {
   const std::int64_t wanted = std::min(samples, data.size()) / batch * batch;
@@ -50,7 +44,7 @@ std::vector<std::int64_t> calibration_indices(const Dataset& data, std::int64_t 
 
 StatsByValue observe(const Model& model, const std::vector<std::string>& values, const Dataset& data,
                      const ObserveOptions& options, ProgressSink& progress) {
-  const std::int64_t batch_size = fixed_batch(model.graph);
+  const std::int64_t batch_size = fixed_batch(model.graph.inputs).value_or(1);
   const std::vector<std::int64_t> indices = calibration_indices(data, options.samples, batch_size, options.seed);
   SessionOptions session_options = options.session;
   session_options.force_float32 = true;

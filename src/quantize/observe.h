@@ -30,9 +30,6 @@ struct ObserveOptions {
 [[nodiscard]] StatsByValue observe(const Model& model, const std::vector<std::string>& values, const Dataset& data,
                                    const ObserveOptions& options, ProgressSink& progress);
 
-/// How many samples a network takes at once: its fixed first dimension, else 1.
-[[nodiscard]] std::int64_t fixed_batch(const Graph& graph);
-
 /// The indices of the samples that calibration uses, whole batches of `batch`.
 [[nodiscard]] std::vector<std::int64_t> calibration_indices(const Dataset& data, std::int64_t samples,
                                                             std::int64_t batch, std::uint64_t seed);

@@ -78,13 +78,15 @@ std::unique_ptr<Session> open_session(const Model& model, const SessionOptions& 
 }
 
 std::unique_ptr<Session> open_session(const std::filesystem::path& path, const SessionOptions& options) {
-  const Model model = load_model(path);
-  if (!options.extra_outputs.empty()) return open_session(model, options);
-  // The runtime reads the file itself, as it will where the model is used.
+  // The runtime reads the file itself, as it will where the model is used; our own copy of the weights is gone by then.
   ModelSource source;
-  source.file = path;
-  source.inputs = model.graph.inputs;
-  source.outputs = model.graph.outputs;
+  {
+    const Model model = load_model(path);
+    if (!options.extra_outputs.empty()) return open_session(model, options);
+    source.file = path;
+    source.inputs = model.graph.inputs;
+    source.outputs = model.graph.outputs;
+  }
   for (const ValueInfo& output : source.outputs) source.output_names.push_back(output.name);
   return open_source(source, options);
 }

@@ -61,15 +61,13 @@ std::map<std::string, Shape> with_size(const Graph& graph, std::map<std::string,
 void add_real_samples(const Model& model, const Context& context, std::vector<CheckCase>& cases) {
   if (!context.data || context.data->size() == 0) return;
   constexpr std::int64_t kSamples = 8;
-  std::int64_t group = kSamples;
-  for (const ValueInfo& input : model.graph.inputs)
-    if (input.shape && !input.shape->empty() && !is_open(input.shape->front()))
-      group = std::max<std::int64_t>(1, *input.shape->front().value);
+  // One at a time where the batch is open: images may differ in size, and a batch of two is tested anyway.
+  const std::int64_t group = fixed_batch(model.graph.inputs).value_or(1);
   const std::vector<std::int64_t> chosen =
       sample_indices(context.data->size(), std::min(std::max(group, kSamples), context.data->size()), context.seed);
   for (std::int64_t first = 0; first < static_cast<std::int64_t>(chosen.size()) && first < kSamples; first += group) {
     const std::int64_t count = std::min(group, static_cast<std::int64_t>(chosen.size()) - first);
-    if (count < group && group != kSamples) break;  // a fixed batch that the data cannot fill
+    if (count < group) break;  // a fixed batch that the data cannot fill
     const auto begin = chosen.begin() + first;
     const std::vector<std::int64_t> indices(begin, begin + count);
     cases.push_back(

@@ -98,7 +98,8 @@ TEST_F(BadInput, MoreClassesThanOutputs) {
   const std::vector<std::int64_t> y = {0, 1, 2, 3};
   write_file(folder_ / "four.npz", zip_text({{"x.npy", npy_text("<f4", "(4, 3, 8, 8)", x.data(), 4 * x.size())},
                                              {"y.npy", npy_text("<i8", "(4,)", y.data(), 32)}}));
-  refuses_command("eval " + (folder_ / "net.onnx").string() + " --data " + (folder_ / "four.npz").string(), {"2 classes", "remedy"});
+  refuses_command("eval " + (folder_ / "net.onnx").string() + " --data " + (folder_ / "four.npz").string(),
+                  {"2 classes", "remedy"});
 }
 
 TEST_F(BadInput, ChannelsLastForChannelsFirst) {
@@ -187,11 +188,14 @@ TEST_F(BadInput, MisspeltPreprocessing) {
 
 TEST_F(BadInput, CtrlCLeavesNothing) {
   const auto before = listing();
-  const std::string command = "compress " + (folder_ / "net.onnx").string() + " -o " + (folder_ / "out.onnx").string() +
-                              " --time 30 --data " + (folder_ / "data.npz").string();
-  // The shell's own kill: SIGINT two seconds in, while candidates are timed.
-  const CommandResult result = pare_command(scratch_, command + " & pid=$!; sleep 2; kill -INT $pid; wait $pid");
-  EXPECT_EQ(result.code, 1) << result.err;
+  // SIGINT two seconds in, while candidates are timed.
+  const std::string err = (scratch_ / "err.txt").string();
+  const std::string line = std::string(PARE_BINARY_DIR) + "/pare compress " + (folder_ / "net.onnx").string() + " -o " +
+                           (folder_ / "out.onnx").string() + " --time 30 --data " + (folder_ / "data.npz").string() +
+                           " >" + err + " 2>&1 & pid=$!; sleep 2; kill -INT $pid; wait $pid";
+  const int status = std::system(line.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_THAT(read_file(err), ::testing::HasSubstr("interrupted: nothing was written"));
   EXPECT_EQ(listing(), before);
 }
 

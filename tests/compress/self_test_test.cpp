@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "pare/compress.h"
 #include "pare/model_io.h"
 #include "support/support.h"
@@ -27,6 +29,14 @@ TEST(SelfTest, FailsWhenAWeightChanged) {
   const SelfTestResult result = run_self_test(model, {});
   EXPECT_FALSE(result.passed);
   EXPECT_GT(result.worst_difference, 1);
+}
+
+TEST(SelfTest, FailsOnNotANumberWhereverItStands) {
+  Model model = small_model();
+  add_self_test(model, sample(), {});
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  model.graph.initializers.set("w", Tensor::of<float>({4, 2}, {nan, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_FALSE(run_self_test(model, {}).passed);
 }
 
 TEST(SelfTest, LargeInputsAreDrawnFromASeedAndStayOutOfTheFile) {
