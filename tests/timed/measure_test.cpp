@@ -21,7 +21,7 @@ DatasetOptions cifar_options(const Session& session, std::int64_t limit) {
   return options;
 }
 
-TEST(SlowMeasure, ARealModelAgainstItselfIsNoDifferenceInNineteenOfTwenty) {
+TEST(TimedMeasure, ARealModelAgainstItselfIsNoDifferenceInNineteenOfTwenty) {
   const auto shared = shared_folder();
   PARE_NEED_SHARED(shared);
   int same = 0;
@@ -44,7 +44,7 @@ TEST(SlowMeasure, ARealModelAgainstItselfIsNoDifferenceInNineteenOfTwenty) {
   EXPECT_GE(same, 19);
 }
 
-TEST(SlowMeasure, ResNet56IsSlowerThanResNet20) {
+TEST(TimedMeasure, ResNet56IsSlowerThanResNet20) {
   const auto shared = shared_folder();
   PARE_NEED_SHARED(shared);
   const auto small = open_session(shared / "models" / "cifar10_resnet20.onnx");
@@ -58,7 +58,7 @@ TEST(SlowMeasure, ResNet56IsSlowerThanResNet20) {
   EXPECT_GT(result.baseline.median_ms, result.other.median_ms);
 }
 
-TEST(SlowMeasure, ResNet20HasItsKnownAccuracyAndResNet56IsBetterByThePairedTest) {
+TEST(TimedMeasure, ResNet20HasItsKnownAccuracyAndResNet56IsBetterByThePairedTest) {
   const auto shared = shared_folder();
   PARE_NEED_SHARED(shared);
   const auto small = open_session(shared / "models" / "cifar10_resnet20.onnx");
@@ -81,7 +81,7 @@ TEST(SlowMeasure, ResNet20HasItsKnownAccuracyAndResNet56IsBetterByThePairedTest)
   EXPECT_GT(evaluate_agreement(*large, *small, *data).value, 0.9);
 }
 
-TEST(SlowMeasure, LayersOfAModelWithFoldedBatchNormalizationAgreeWithTheOriginal) {
+TEST(TimedMeasure, LayersOfAModelWithFoldedBatchNormalizationAgreeWithTheOriginal) {
   const auto shared = shared_folder();
   PARE_NEED_SHARED(shared);
   const Model original = load_model(shared / "models" / "cifar10_resnet20_bn.onnx");
