@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/fail.h"
+#include "core/parallel.h"
 #include "core/words.h"
 
 namespace pare {
@@ -47,6 +48,7 @@ StatsByValue observe(const Model& model, const std::vector<std::string>& values,
   const std::int64_t batch_size = fixed_batch(model.graph.inputs).value_or(1);
   const std::vector<std::int64_t> indices = calibration_indices(data, options.samples, batch_size, options.seed);
   SessionOptions session_options = options.session;
+  session_options.threads = working_threads(session_options.threads);
   session_options.force_float32 = true;
   session_options.extra_outputs.clear();
   StatsByValue stats;

@@ -70,8 +70,9 @@ void add_real_samples(const Model& model, const Context& context, std::vector<Ch
     if (count < group) break;  // a fixed batch that the data cannot fill
     const auto begin = chosen.begin() + first;
     const std::vector<std::int64_t> indices(begin, begin + count);
-    cases.push_back(
-        {fmt::format("real samples {} to {}", first + 1, first + count), context.data->batch(indices).inputs, false});
+    cases.push_back({count == 1 ? fmt::format("real sample {}", first + 1)
+                                : fmt::format("real samples {} to {}", first + 1, first + count),
+                     context.data->batch(indices).inputs, false});
   }
 }
 

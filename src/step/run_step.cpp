@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/fail.h"
+#include "core/parallel.h"
 #include "core/words.h"
 #include "pare/model_io.h"
 #include "pare/step.h"
@@ -86,6 +87,7 @@ struct Reference {
 
 SessionOptions options_for(const Context& context, bool optimize) {
   SessionOptions options = context.session;
+  options.threads = working_threads(options.threads);
   options.optimize = optimize;
   options.profile = false;
   options.force_float32 = true;
@@ -217,9 +219,10 @@ void check_numbers(const StepInfo& step, const Model& before, const Model& after
   }
   ProgressTask progress(*context.progress, "proving " + step.name,
                         static_cast<std::int64_t>(reference.cases.size()) * 2, "inputs");
-  const std::unique_ptr<Session> fast = open_after(before, after, options_for(context, true), kLoadsOn, proof);
+  std::unique_ptr<Session> fast = open_after(before, after, options_for(context, true), kLoadsOn, proof);
   if (!fast) return;
   const auto outputs = run_all(*fast, reference, after, kLoadsOn, proof, progress);
+  fast.reset();  // one session at a time: each holds its own repacked weights
   const std::string random = random_node(before.graph);
   const std::unique_ptr<Session> plain = open_after(before, after, options_for(context, false), kLoadsOff, proof);
   if (plain) {

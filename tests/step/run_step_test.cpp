@@ -120,7 +120,7 @@ TEST(RunStep, CatchesWhatShowsOnlyOnRealData) {
   };
   Context context;
   context.data = std::make_shared<Large>();
-  expect_error([&] { (void)run(clip, before, context); }, ErrorCode::kInternal, {"real samples 1 to 4"});
+  expect_error([&] { (void)run(clip, before, context); }, ErrorCode::kInternal, {"real sample 1"});
 }
 
 TEST(RunStep, CatchesBrokenStructure) {
