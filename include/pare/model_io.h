@@ -42,8 +42,8 @@ struct SlimModel {
   std::string bytes;
   std::vector<std::string> left_out;  ///< names of the initializers that are only declared
 };
-/// The same, but initializers of the main graph above `bytes` bytes are declared as external data and not written: for
-/// a runtime that is handed the weights themselves, so that they are in memory once.
+/// The same, but initializers of the main graph that its nodes read, above `bytes` bytes, are declared as external data
+/// and not written: for a runtime that is handed the weights themselves, so that they are in memory once.
 [[nodiscard]] SlimModel serialize_without_weights(const Model& model, std::int64_t bytes = 1024);
 /// Bytes on disk of a saved model, its external data files included.
 [[nodiscard]] std::int64_t size_on_disk(const std::filesystem::path& path);

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <set>
+#include <unordered_set>
 
 #include "core/atomic_file.h"
 #include "core/fail.h"
@@ -188,8 +189,12 @@ std::string serialize_model(const Model& model) {
 
 SlimModel serialize_without_weights(const Model& model, std::int64_t bytes) {
   SlimModel slim;
+  // Runtimes drop an initializer that no node reads, and then miss it when it is handed over.
+  std::unordered_set<std::string> read;
+  for (const Node& node : model.graph.nodes) read.insert(node.inputs.begin(), node.inputs.end());
   const onnx::ModelProto proto = to_proto(model, {.write_data = [&](const Tensor& tensor, onnx::TensorProto& out) {
-                                            if (tensor.size_bytes() <= bytes) return false;
+                                            if (tensor.size_bytes() <= bytes || !read.contains(out.name()))
+                                              return false;
                                             const Tensor* weight = model.graph.initializers.find(out.name());
                                             if (weight == nullptr || weight->bytes().data() != tensor.bytes().data())
                                               return false;

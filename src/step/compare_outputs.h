@@ -16,6 +16,9 @@ struct OutputTolerance {
   double share = 1e-4;
   /// Judge the root mean square instead of the worst element: where one quantization step may flip anywhere.
   bool mean_square = false;
+  /// Outputs made by Sigmoid and its like: runtimes compute them on the scale of 1 whatever comes out, so that two
+  /// roundings of float32 there (2.4e-7) say nothing, even where all values are smaller.
+  std::vector<std::string> saturating = {};
 };
 
 /// 1e-4 for float32 and wider; root mean square of 2 % where a model computes in 16 bits, 5 % where it is quantized.
@@ -29,6 +32,6 @@ struct OutputDifference {
 /// NaN equals NaN, and each infinity itself. `expected` and `actual` are in the order of `outputs`.
 [[nodiscard]] OutputDifference compare_outputs(const std::vector<ValueInfo>& outputs,
                                                const std::vector<Tensor>& expected, const std::vector<Tensor>& actual,
-                                               OutputTolerance tolerance);
+                                               const OutputTolerance& tolerance);
 
 }  // namespace pare

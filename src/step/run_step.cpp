@@ -146,7 +146,7 @@ std::vector<std::vector<Tensor>> run_all(Session& session, const Reference& refe
 /// How far the model before lies apart from itself with the runtime's optimizations on and off, per case: rounding
 /// that the model amplifies by itself is no fault of the step. 0 where it does not load without them: no excuse then.
 std::vector<double> own_spread(const Model& before, const Reference& reference, const Context& context,
-                               OutputTolerance tolerance) {
+                               const OutputTolerance& tolerance) {
   std::vector<double> shares(reference.cases.size(), 0);
   try {
     const std::unique_ptr<Session> plain = open_session(before, options_for(context, false));

@@ -45,8 +45,9 @@ TEST(ModelSource, WeightsApartAreHandedOverWhereTheyLie) {
   Model model = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
 g (float[1, 32] x) => (float[1, 32] y) <float[1, 1] w = {0}> { y = MatMul(x, w) })");
   model.graph.initializers.set("w", Tensor::of<float>({32, 32}, values));
+  model.graph.initializers.set("read_by_none", Tensor::of<float>({32, 32}, values));  // ONNX Runtime drops it
   const PreparedModel prepared = prepare_model(model, {}, {.weights_apart = true});
-  EXPECT_LT(prepared.source.bytes.size(), 1000U);
+  EXPECT_LT(prepared.source.bytes.size(), 5000U);
   ASSERT_EQ(prepared.source.weights.size(), 1U);
   EXPECT_EQ(prepared.source.weights[0].second.bytes().data(), model.graph.initializers.find("w")->bytes().data());
 
