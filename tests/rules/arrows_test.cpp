@@ -26,7 +26,11 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"measure", {"graph", "ops"}},
     {"quantize", {"graph", "ops", "step", "quantize/targets"}},
     {"quantize/targets", {"graph", "ops"}},
-    {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize"}},
+    {"channels", {"graph", "ops"}},
+    {"fit", {"graph", "ops", "channels"}},
+    {"budget", {"graph", "ops", "measure", "channels"}},
+    {"prune", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
+    {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune"}},
     {"report", {"graph", "ops", "measure", "step", "compress"}},
     {"cli", {"graph", "ops", "measure", "step", "compress", "report"}},
 };
@@ -40,6 +44,7 @@ const std::vector<std::pair<std::string, std::set<std::string>>> kOwned = {
     {"gdal", {"data"}},
     {"nlohmann/", {"core", "runtime/onnxruntime", "data", "compress", "report", "cli"}},
     {"CLI/", {"cli"}},
+    {"cblas", {"fit"}},
 };
 
 std::vector<std::string> includes_of(const fs::path& file) {
