@@ -47,13 +47,15 @@ struct ChannelFlow {
   std::vector<std::int32_t> group_of_class;
   /// How the network was run to know its shapes.
   std::shared_ptr<const Trace> trace;
+  std::shared_ptr<const NamedTensors> inputs;
+  /// Nodes that could not be cut when it was tried, and what went wrong; their channels are fixed.
+  std::vector<std::pair<std::int64_t, std::string>> refused;
 };
 
 /// Follows the channels through the network by labels: the graph is run on the names of channels instead of on numbers.
-/// `inputs` is one batch that the model runs with (probe_inputs); batch 1 is best. Throws Error of the runtime if the
-/// model does not run.
-[[nodiscard]] ChannelFlow trace_channels(const Model& model, const NamedTensors& inputs,
-                                         const SessionOptions& session = {});
+/// `inputs` is one batch that the model runs with (probe_inputs); batch 1 is best. A trial cut of every free group is
+/// part of it: what would not run is fixed, see `refused`. Throws Error of the runtime if the model does not run.
+[[nodiscard]] ChannelFlow trace_channels(const Model& model, const NamedTensors& inputs);
 
 /// What every tensor loses when classes go.
 using RemovedClasses = std::vector<ChannelClass>;
