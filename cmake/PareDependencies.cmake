@@ -13,6 +13,7 @@ find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(LibLZMA REQUIRED)
 find_package(Eigen3 REQUIRED)
+set(BLA_VENDOR OpenBLAS)  # its LAPACK routines and its setting of threads are used too
 find_package(BLAS REQUIRED)
 
 # onnx's own package file asks for a CMake package of protobuf, which Debian's protobuf has not: find it by module, then take onnx's targets.

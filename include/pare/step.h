@@ -62,6 +62,12 @@ struct NodeReason {
   std::string reason;
 };
 
+struct StepCheck {
+  std::string name;     ///< "structure", "loads with optimizations off", "same outputs"
+  bool passed = false;  ///< false: could not be run, `detail` begins with "not run: "; what fails throws
+  std::string detail;   ///< "max difference 3e-7 of the range"
+};
+
 struct StepResult {
   Model model;
   std::int64_t changes = 0;               ///< nodes, initializers or names changed; 0: nothing to do
@@ -69,6 +75,8 @@ struct StepResult {
   std::vector<NodeReason> skipped;        ///< what was asked or expected and not done, and why
   std::vector<std::string> notes;         ///< sentences for the report
   std::map<std::string, double> figures;  ///< numbers for the report ("clipped_share": 0.0003)
+  std::vector<StepCheck> checks;          ///< what the step proved by its own oracle
+  std::string missed;  ///< the goal that was asked for and not reached, in words; "" if none was missed
 };
 
 enum class StepKind {
@@ -100,11 +108,6 @@ struct RecipeStep {
 /// Metadata key under which the recipe that made a model travels in it.
 inline constexpr std::string_view kRecipeKey = "pare.recipe";
 
-struct StepCheck {
-  std::string name;     ///< "structure", "loads with optimizations off", "same outputs"
-  bool passed = false;  ///< false: could not be run, `detail` begins with "not run: "; what fails throws
-  std::string detail;   ///< "max difference 3e-7 of the range"
-};
 struct CheckedResult {
   StepResult result;
   std::vector<StepCheck> checks;

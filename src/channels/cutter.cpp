@@ -134,7 +134,17 @@ void Cutter::cut_constant(std::int64_t node, std::size_t input, std::int64_t axi
 void Cutter::cut_grouped(std::int64_t node, std::size_t input, std::int64_t groups,
                          const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns) {
   const Tensor tensor = current(node, input);
-  if (tensor.empty()) fail(ErrorCode::kUnsupported, "{}: its weights are computed", node_label(this->node(node), node));
+  if (tensor.empty()) {
+    const Shape& shape = flow_.trace().shapes.at(this->node(node).input(input));
+    if (static_cast<std::int64_t>(rows.size()) == shape[0] &&
+        static_cast<std::int64_t>(columns.size()) == shape[1] * groups)
+      return;
+    // Columns differ from group to group, which only weights that are all alike do not mind.
+    Wanted& wanted = wanted_[{node, input}];
+    wanted.uniform = true;
+    wanted.cuts = {{0, rows}, {1, std::vector<std::int64_t>(columns.size() / static_cast<std::size_t>(groups))}};
+    return;
+  }
   const std::int64_t rows_in_group = tensor.shape()[0] / groups, columns_in_group = tensor.shape()[1];
   std::vector<std::byte> bytes;
   Shape shape = tensor.shape();
@@ -251,6 +261,8 @@ bool Cutter::cut_uniform(std::int64_t index, std::size_t input, const Wanted& wa
 void Cutter::cut_computed() {
   for (const auto& [slot, wanted] : wanted_) {
     if (wanted.cuts.empty() || cut_uniform(slot.first, slot.second, wanted)) continue;
+    if (wanted.uniform)
+      fail(ErrorCode::kUnsupported, "{}: its weights are computed", node_label(node(slot.first), slot.first));
     std::string value = node(slot.first).input(slot.second);
     for (const auto& [axis, positions] : wanted.cuts) {
       Node gather;

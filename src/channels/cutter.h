@@ -45,6 +45,7 @@ class Cutter {
   struct Wanted {
     Tensor tensor;                                                         ///< of a stored constant
     std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>> cuts;  ///< of one that is computed
+    bool uniform = false;  ///< only its size counts: it must be one value everywhere
   };
   [[nodiscard]] Tensor current(std::int64_t node, std::size_t input) const;
   void store_shared();

@@ -91,6 +91,7 @@ int run_recipe_job(const RecipeJob& job, Shell& shell) {
                           format_bytes(before), format_smaller(before, after)));
   shell.print(proof_line(checked.checks));
   if (!runs) shell.print("note        the model does not run here, so it carries no self-test\n");
+  if (!checked.result.missed.empty()) shell.print("not reached " + checked.result.missed + "\n");
   for (const std::string& note : checked.result.notes) shell.print("note        " + note + "\n");
   if (!checked.result.done.empty())
     shell.print(fmt::format("done\n{}", grouped_reasons(checked.result.done, shell.verbose())));
@@ -107,7 +108,7 @@ int run_recipe_job(const RecipeJob& job, Shell& shell) {
   if (context.data)
     report["data"] = {{"description", context.data->description()}, {"fingerprint", context.data->fingerprint()}};
   shell.json(report);
-  return kDone;
+  return checked.result.missed.empty() ? kDone : kGoalMissed;
 }
 
 }  // namespace pare

@@ -126,6 +126,9 @@ CheckedResult run_recipe(const Model& model, const std::string& recipe, Context&
     append(total.result.done, one.result.done);
     append(total.result.skipped, one.result.skipped);
     append(total.result.notes, one.result.notes);
+    if (!one.result.missed.empty())
+      total.result.missed +=
+          fmt::format("{}{}: {}", total.result.missed.empty() ? "" : "; ", step.name, one.result.missed);
     for (const auto& [key, value] : one.result.figures) total.result.figures[step.name + "." + key] = value;
     for (StepCheck& check : one.checks)
       total.checks.push_back({step.name + ": " + check.name, check.passed, check.detail});

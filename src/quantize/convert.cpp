@@ -13,7 +13,7 @@
 #include "core/words.h"
 #include "quantize/half.h"
 #include "quantize/half_apply.h"
-#include "quantize/select.h"
+#include "step/select.h"
 
 namespace pare {
 namespace {

@@ -12,10 +12,10 @@
 #include "quantize/observe.h"
 #include "quantize/place_qdq.h"
 #include "quantize/plan.h"
-#include "quantize/select.h"
 #include "quantize/steps.h"
 #include "quantize/summary.h"
 #include "quantize/targets/target.h"
+#include "step/select.h"
 
 namespace pare {
 namespace {

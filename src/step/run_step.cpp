@@ -247,6 +247,7 @@ CheckedResult run_step(const StepInfo& step, const Model& model, const StepOptio
   checked.result = run_guarded(step, model, options, context);
   checked.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Model& after = checked.result.model;
+  checked.checks = checked.result.checks;
   Proof proof(step.name, checked.checks);
   check_structure(model, after, proof);
   if (const auto fault = interface_fault(model, after, step.kind == StepKind::kRewrite))

@@ -1,4 +1,4 @@
-#include "quantize/select.h"
+#include "step/select.h"
 
 #include "pare/model_io.h"
 #include "support/support.h"

@@ -1,4 +1,4 @@
-#include "quantize/select.h"
+#include "step/select.h"
 
 #include <algorithm>
 
