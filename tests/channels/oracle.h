@@ -30,8 +30,12 @@ inline NamedTensors inputs_of(const Model& model, std::int64_t batch, std::uint6
   return inputs;
 }
 
+/// Elements of all constants; weights that the graph computes are none.
 inline std::int64_t weight_count(const Model& model) {
   std::int64_t count = 0;
+  for (const Node& node : model.graph.nodes)
+    if (node.is("Constant") && !model.graph.constant(node.output(0)).empty())
+      count += model.graph.constant(node.output(0)).element_count();
   for (const Initializers::Entry& entry : model.graph.initializers) count += entry.tensor.element_count();
   return count;
 }

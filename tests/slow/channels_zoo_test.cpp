@@ -1,0 +1,119 @@
+// Real files of many exporters without some of their channels: proved against the masked network, or with reasons.
+#include <chrono>
+#include <iostream>
+
+#include "channels/pruning.h"
+
+namespace pare::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> real_files() {
+  std::vector<fs::path> files;
+  const fs::path shared = shared_folder();
+  if (shared.empty()) return files;
+  for (const fs::path& folder : {shared / "models", shared / "models" / "zoo"})
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".onnx") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+constexpr double kTolerance = 1e-4;  // of an output's range
+
+/// What became of one file.
+struct Outcome {
+  bool convolutional = false;  ///< at least two convolutions
+  bool free = false;           ///< some group is free
+  std::string text;
+};
+
+std::int64_t count_convolutions(const Model& model) {
+  return std::count_if(model.graph.nodes.begin(), model.graph.nodes.end(),
+                       [](const Node& node) { return node.is("Conv"); });
+}
+
+/// Largest difference between the masked and the cut network, the runtime's optimizations on and off.
+double difference_from_masked(const Model& model, const ChannelFlow& flow, const RemovedClasses& removed,
+                              const NamedTensors& inputs) {
+  const Model after = remove_channels(model, flow, removed);
+  check_model(after);
+  const Model masked = mask_channels(model, flow, removed);
+  return std::max(largest_difference(masked, after, inputs),
+                  largest_difference(open_session(masked, {.optimize = false})->run(inputs),
+                                     open_session(after, {.optimize = false})->run(inputs)));
+}
+
+/// The groups that are not right even alone, for the message.
+std::string culprits(const Model& model, const ChannelFlow& flow, const RemovedClasses& removed,
+                     const NamedTensors& inputs) {
+  std::string text;
+  for (const ChannelGroup& group : flow.groups) {
+    RemovedClasses own;
+    for (const ChannelClass label : removed)
+      if (std::count(group.classes.begin(), group.classes.end(), label) > 0) own.push_back(label);
+    if (own.empty()) continue;
+    const double difference = difference_from_masked(model, flow, own, inputs);
+    if (difference > kTolerance) text += "\n    alone: " + group.name + ": " + std::to_string(difference);
+  }
+  return text.empty() ? "\n    no group is wrong alone" : text;
+}
+
+Outcome run_file(const fs::path& path) {
+  Outcome outcome;
+  Model model;
+  NamedTensors inputs;
+  try {
+    model = load_model(path);
+    outcome.convolutional = count_convolutions(model) >= 2;
+    inputs = probe_inputs(model);
+  } catch (const Error& error) {  // not a matter of channels: the file does not run at all
+    outcome.convolutional = false;
+    outcome.text = std::string("refused: ") + error.what();
+    return outcome;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const ChannelFlow flow = trace_channels(model, inputs);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::int64_t free = 0, frozen = 0, channels = 0;
+  for (const ChannelGroup& group : flow.groups) {
+    (group.frozen.empty() ? free : frozen) += 1;
+    if (group.frozen.empty()) channels += static_cast<std::int64_t>(group.classes.size());
+  }
+  outcome.free = free > 0;
+  outcome.text = std::to_string(flow.layers.size()) + " layers, " + std::to_string(free) + " groups free (" +
+                 std::to_string(channels) + " classes), " + std::to_string(frozen) + " frozen, traced in " +
+                 std::to_string(seconds) + " s";
+  for (const ChannelGroup& group : flow.groups)
+    if (!group.frozen.empty()) outcome.text += "\n    " + group.name + ": " + group.frozen;
+  EXPECT_EQ(serialize_model(remove_channels(model, flow, {})), serialize_model(model)) << "nothing removed";
+  Rng rng(11);
+  for (const double share : {0.25, 0.5}) {
+    SCOPED_TRACE("share " + std::to_string(share));
+    const RemovedClasses removed = random_classes(flow, share, rng);
+    if (removed.empty()) continue;
+    const double difference = difference_from_masked(model, flow, removed, inputs);
+    EXPECT_LE(difference, kTolerance) << culprits(model, flow, removed, inputs);
+  }
+  return outcome;
+}
+
+TEST(SlowChannelsZoo, EveryFileIsCutAndProvedOrSaysWhyNot) {
+  PARE_NEED_SHARED(shared_folder());
+  std::int64_t convolutional = 0, free = 0;
+  std::string without;
+  for (const fs::path& path : real_files()) {
+    SCOPED_TRACE(path.filename());
+    Outcome outcome;
+    EXPECT_NO_THROW(outcome = run_file(path));
+    std::cout << path.filename().string() << ": " << outcome.text << std::endl;
+    convolutional += outcome.convolutional;
+    free += outcome.convolutional && outcome.free;
+    if (outcome.convolutional && !outcome.free) without += "\n" + path.filename().string() + ": " + outcome.text;
+  }
+  EXPECT_GE(static_cast<double>(free), 0.9 * static_cast<double>(convolutional)) << "without a free group:" << without;
+}
+
+}  // namespace
+}  // namespace pare::testing
