@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/verb.h"
 #include "core/words.h"
+#include "pare/channels.h"
 #include "pare/inspect.h"
 #include "pare/model_io.h"
 #include "report/format.h"
@@ -34,6 +35,8 @@ class Inspect final : public Verb {
         ->check(CLI::PositiveNumber);
     app.add_option("--image-size", options_.image_size, "Height and width where the model leaves them open")
         ->check(CLI::NonNegativeNumber);
+    app.add_flag("--channels", channels_,
+                 "List the groups of channels that can go together when pruned, and why others cannot");
     app.add_flag("--trace", trace_, "Run the model once, so that shapes which it computes itself are known");
     app.add_flag("--allow-external-links", allow_links_,
                  "Follow links of external data that lead out of the model's folder");
@@ -52,6 +55,12 @@ class Inspect final : public Verb {
     print_nodes(shell, inspection);
     print_opportunities(shell, inspection);
     nlohmann::json report = to_json(inspection);
+    if (channels_) {
+      const ChannelFlow flow =
+          trace_channels(model, probe_inputs(model, {.batch = options_.batch, .image_size = options_.image_size}));
+      print_channels(shell, flow);
+      report["channel_groups"] = to_json(flow);
+    }
     report["model"] = model_;
     report["size_bytes"] = size_on_disk(model_);
     report["opset"] = model.opset();
@@ -137,8 +146,43 @@ class Inspect final : public Verb {
     }
   }
 
+  static void print_members(Shell& shell, const ChannelFlow& flow) {
+    const auto labels = [&](const std::vector<std::int64_t>& layers) {
+      std::vector<std::string> names;
+      for (const std::int64_t layer : layers) names.push_back(flow.layers[static_cast<std::size_t>(layer)].label);
+      return join(names, ", ");
+    };
+    for (const ChannelGroup& group : flow.groups)
+      if (group.frozen.empty())
+        shell.print(fmt::format("  {}: made by {}; read by {}\n", group.name, labels(group.producers),
+                                labels(group.consumers)));
+  }
+
+  static void print_channels(Shell& shell, const ChannelFlow& flow) {
+    std::int64_t free = 0, channels = 0;
+    Table table({{"channels of", false, 0, 16}, {"channels"}, {"choices"}, {"made by", true, 2}, {"read by", true, 2}});
+    for (const ChannelGroup& group : flow.groups) {
+      if (!group.frozen.empty()) continue;
+      ++free;
+      channels += group.channels;
+      table.add({group.name, std::to_string(group.channels), std::to_string(group.classes.size()),
+                 std::to_string(group.producers.size()), std::to_string(group.consumers.size())});
+    }
+    shell.print(fmt::format("\nchannels that can go: {} in {} groups; within a group any may, as long as one stays\n",
+                            format_count(channels), free));
+    if (free > 0) shell.print(table.text(shell.width()));
+    if (shell.verbose()) print_members(shell, flow);
+    bool first = true;
+    for (const ChannelGroup& group : flow.groups) {
+      if (group.frozen.empty()) continue;
+      if (first) shell.print("channels that stay\n");
+      first = false;
+      shell.print(fmt::format("  {}: {} channels; {}\n", group.name, group.channels, group.frozen));
+    }
+  }
+
   std::string model_;
-  bool all_ = false, trace_ = false, allow_links_ = false;
+  bool all_ = false, channels_ = false, trace_ = false, allow_links_ = false;
   InspectOptions options_;
   RunOptions run_;
 };

@@ -2,6 +2,7 @@
 #include "core/fail.h"
 #include "core/words.h"
 #include "pare/step.h"
+#include "prune/steps.h"
 #include "quantize/steps.h"
 #include "rewrite/rewrites.h"
 
@@ -11,6 +12,7 @@ const std::vector<StepInfo>& all_steps() {
   static const std::vector<StepInfo> steps = [] {
     std::vector<StepInfo> list;
 #define PARE_STEP(name) list.push_back(name());
+#include "prune/steps.def"
 #include "quantize/steps.def"
 #include "rewrite/rewrites.def"
 #undef PARE_STEP

@@ -63,4 +63,21 @@ json to_json(const Inspection& inspection) {
   return out;
 }
 
+json to_json(const ChannelFlow& flow) {
+  const auto labels = [&](const std::vector<std::int64_t>& layers) {
+    json out = json::array();
+    for (const std::int64_t layer : layers) out.push_back(flow.layers[static_cast<std::size_t>(layer)].label);
+    return out;
+  };
+  json out = json::array();
+  for (const ChannelGroup& group : flow.groups)
+    out.push_back({{"name", group.name},
+                   {"channels", group.channels},
+                   {"choices", group.classes.size()},
+                   {"producers", labels(group.producers)},
+                   {"consumers", labels(group.consumers)},
+                   {"frozen", group.frozen}});
+  return out;
+}
+
 }  // namespace pare

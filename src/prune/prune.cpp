@@ -1,0 +1,109 @@
+// prune - takes out what a network can do without: channels and blocks for real, or single weights (zeros).
+#include "core/fail.h"
+#include "prune/prune_channels.h"
+#include "prune/steps.h"
+#include "prune/unstructured.h"
+#include "step/select.h"
+
+namespace pare {
+namespace {
+
+StepResult run_unstructured(const Model& model, const StepOptions& options, Context& context) {
+  UnstructuredOptions unstructured;
+  unstructured.user_reasons = user_reasons(model.graph, options.words("exclude"), options.words("only"));
+  if (options.given("amount")) unstructured.amount = options.number("amount");
+  if (options.given("threshold")) unstructured.threshold = options.number("threshold");
+  if (options.given("pattern")) unstructured.pattern = parse_zero_pattern(options.word("pattern"));
+  const std::string& scope = options.word("scope");
+  unstructured.scope = scope == "lamp"     ? ZeroScope::kGlobalLamp
+                       : scope == "global" ? ZeroScope::kGlobal
+                                           : ZeroScope::kLayer;
+  return prune_unstructured(model, unstructured, context);
+}
+
+void refuse_quantized(const Model& model) {
+  for (std::size_t i = 0; i < model.graph.nodes.size(); ++i) {
+    const Node& node = model.graph.nodes[i];
+    if (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear" || node.op_type.starts_with("QLinear"))
+      fail(ErrorCode::kInvalidArgument,
+           "prune: the model is quantized already ({})\n  remedy: prune the float model, then quantize",
+           node_label(node, static_cast<std::int64_t>(i)));
+  }
+}
+
+StepResult run(const Model& model, const StepOptions& options, Context& context) {
+  refuse_quantized(model);
+  for (const char* option : {"amount", "threshold", "pattern"})
+    if (!options.flag("unstructured") && options.given(option))
+      fail(ErrorCode::kInvalidArgument,
+           "prune: {} is an option of --unstructured\n  remedy: add it, or ask for channels=50%", option);
+  return options.flag("unstructured") ? run_unstructured(model, options, context)
+                                      : prune_channels(model, options, context);
+}
+
+}  // namespace
+
+StepInfo prune() {
+  using Type = OptionInfo::Type;
+  return {
+      .name = "prune",
+      .kind = StepKind::kTechnique,
+      .summary = "takes out channels and residual blocks, repaired from data and proved; or single weights (zeros)",
+      .options =
+          {
+              {"macs",
+               Type::kNumber,
+               "",
+               {},
+               "share of the multiply-accumulates that may remain (the goal if none is given: 50%)"},
+              {"params", Type::kNumber, "", {}, "share of the parameters that may remain"},
+              {"bytes", Type::kNumber, "", {}, "share of the stored bytes that may remain"},
+              {"latency", Type::kNumber, "", {}, "share of the measured time that may remain"},
+              {"speedup", Type::kNumber, "", {}, "how many times as fast, measured: 1.5"},
+              {"channels", Type::kNumber, "", {}, "share of the channels of each layer that may remain"},
+              {"global", Type::kFlag, "off", {}, "channels: of all layers together, where they cost least"},
+              {"criterion",
+               Type::kWord,
+               "auto",
+               {"auto", "reconstruction", "l1", "l2", "fpgm", "random"},
+               "which channels go; auto: reconstruction with data, else l2"},
+              {"repair",
+               Type::kWord,
+               "auto",
+               {"auto", "on", "off"},
+               "refit what is left from data; auto: if there are data"},
+              {"blocks",
+               Type::kWord,
+               "auto",
+               {"auto", "on", "off", "only"},
+               "whole residual blocks may go; auto: if time is the goal and there are data"},
+              {"samples", Type::kInt, "512", {}, "unlabelled samples at most, for criterion and repair"},
+              {"round",
+               Type::kInt,
+               "0",
+               {},
+               "layers keep multiples of so many channels; 0: what the runtime likes if time is the goal, else 1"},
+              {"floor", Type::kInt, "1", {}, "channels that every group keeps at least"},
+              {"cap", Type::kNumber, "100%", {}, "share of a group that may go at most"},
+              {"steps", Type::kInt, "1", {}, "reach the goal in so many steps, each measured anew"},
+              {"exclude",
+               Type::kWordList,
+               "",
+               {},
+               "nodes that keep their channels: names, operator types or shell patterns"},
+              {"only", Type::kWordList, "", {}, "nodes that may lose some, all others keep theirs"},
+              {"unstructured", Type::kFlag, "off", {}, "zeros single weights instead; no runtime gets faster by that"},
+              {"amount", Type::kNumber, "", {}, "unstructured: share of the weights that become zero"},
+              {"threshold", Type::kNumber, "", {}, "unstructured: weights below become zero"},
+              {"pattern", Type::kWord, "", {}, "unstructured: N:M, so many of each M weights stay (2:4)"},
+              {"scope",
+               Type::kWord,
+               "layer",
+               {"layer", "global", "lamp"},
+               "unstructured: the share is of each layer, or of all"},
+          },
+      .run = run,
+  };
+}
+
+}  // namespace pare

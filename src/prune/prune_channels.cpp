@@ -1,0 +1,243 @@
+#include "prune/prune_channels.h"
+
+#include <algorithm>
+#include <map>
+
+#include "budget/choose_widths.h"
+#include "core/fail.h"
+#include "pare/channels.h"
+#include "prune/criteria.h"
+#include "prune/drop_block.h"
+#include "prune/error_curves.h"
+#include "prune/output_error.h"
+#include "prune/prove.h"
+#include "prune/repair.h"
+#include "prune/target.h"
+#include "step/select.h"
+
+namespace pare {
+namespace {
+
+constexpr std::int64_t kJudgedSamples = 128;
+
+/// One way of getting there: curves, and the widths chosen by them.
+struct Proposal {
+  std::vector<ErrorCurve> curves;
+  WidthPlan plan;
+};
+
+/// What a proposal became.
+struct Pruned {
+  Model model;  ///< whole shapes; what reads a removed channel is zero if it was repaired
+  RemovedClasses removed;
+  double error = 0;  ///< of the outputs, on samples
+  std::vector<std::string> notes;
+};
+
+class Job {
+ public:
+  Job(const Model& model, const StepOptions& options, Context& context)
+      : original_(model), options_(options), context_(context), target_(prune_target(options)) {
+    const std::string& criterion = options.word("criterion");
+    from_data_ = criterion == "reconstruction" || (criterion == "auto" && context.data != nullptr);
+    repair_ = options.word("repair") == "on" || (options.word("repair") == "auto" && context.data != nullptr);
+    if ((criterion == "reconstruction" || options.word("repair") == "on") && context.data == nullptr)
+      fail(
+          ErrorCode::kInvalidArgument,
+          "prune: {} needs data\n  remedy: give unlabelled samples (a few hundred are enough), or criterion=l2 without "
+          "them",
+          criterion == "reconstruction" ? "criterion=reconstruction" : "repair");
+    if (options.integer("steps") < 1) fail(ErrorCode::kInvalidArgument, "prune: steps must be 1 or more");
+  }
+
+  StepResult run() {
+    const std::int64_t steps = options_.integer("steps");
+    Model model = original_;
+    for (std::int64_t step = 1; step <= steps; ++step)
+      model = one_step(model, scheduled_keep(target_.keep, step, steps), step == steps);
+    result_.model = std::move(model);
+    return std::move(result_);
+  }
+
+ private:
+  Model one_step(const Model& model, double keep, bool last) {
+    const ChannelFlow flow = trace_channels(model, probe_inputs(model, {.seed = context_.seed}));
+    if (last) report_frozen(model, flow);
+    const WidthOptions widths = width_options(model, flow, keep);
+    std::vector<Proposal> proposals = propose(model, flow, widths);
+    if (proposals.empty()) return nothing(model, "no layer has channels that can go");
+    Pruned best;
+    const Proposal* taken = nullptr;
+    for (const Proposal& proposal : proposals) {
+      Pruned pruned = realize(model, flow, proposal, proposals.size() > 1);
+      if (taken != nullptr && pruned.error >= best.error) continue;
+      best = std::move(pruned);
+      taken = &proposal;
+    }
+    report_plan(taken->plan, last);
+    if (best.removed.empty()) return nothing(model, "the goal asks for nothing to be removed");
+    const Model cut = remove_channels(best.model, flow, best.removed);
+    prove(model, flow, best, cut);
+    if (last) report_layers(flow, best);
+    return cut;
+  }
+
+  Model nothing(const Model& model, const std::string& why) {
+    result_.notes.push_back("nothing was removed: " + why);
+    return model;
+  }
+
+  WidthOptions width_options(const Model& model, const ChannelFlow& flow, double keep) {
+    const std::vector<std::string> reasons =
+        user_reasons(model.graph, options_.words("exclude"), options_.words("only"));
+    WidthOptions widths;
+    widths.keep = keep;
+    widths.limits.align = options_.integer("round");
+    if (widths.limits.align == 0) widths.limits.align = target_.kind == CostKind::kMilliseconds ? runtime_block() : 1;
+    widths.limits.most = options_.number("cap");
+    widths.limits.floor = options_.integer("floor");
+    for (std::size_t g = 0; g < flow.groups.size(); ++g)
+      for (const std::int64_t producer : flow.groups[g].producers) {
+        const ChannelLayer& layer = flow.layers[static_cast<std::size_t>(producer)];
+        const std::string& reason = reasons[static_cast<std::size_t>(layer.node)];
+        if (reason.empty() || !flow.groups[g].frozen.empty()) continue;
+        widths.by_group[static_cast<std::int64_t>(g)] = widths.limits;
+        widths.by_group[static_cast<std::int64_t>(g)].excluded = layer.label + ": " + reason;
+      }
+    for (const auto& [g, limits] : widths.by_group)
+      skipped_[flow.groups[static_cast<std::size_t>(g)].name] = limits.excluded;
+    return widths;
+  }
+
+  std::vector<Proposal> propose(const Model& model, const ChannelFlow& flow, const WidthOptions& widths) {
+    std::vector<Proposal> proposals;
+    const auto add = [&](std::vector<ErrorCurve> curves) {
+      if (curves.empty()) return;
+      Proposal proposal;
+      if (target_.by_layer) {
+        proposal.plan = even_widths(flow, curves, 1 - widths.keep, widths);
+      } else {
+        const Cost cost = count_costs(target_.kind, model, flow, curves);
+        WidthOptions with = widths;
+        if (original_cost_ == 0) original_cost_ = cost.total(full_widths(flow, {}));
+        with.original = original_cost_;
+        proposal.plan = choose_widths(flow, curves, {}, cost, with);
+      }
+      proposal.curves = std::move(curves);
+      proposals.push_back(std::move(proposal));
+    };
+    if (!from_data_) {
+      const std::string& criterion = options_.word("criterion");
+      add(weight_curves(parse_criterion(criterion == "auto" ? "l2" : criterion), model, flow, context_.seed));
+      return proposals;
+    }
+    CurveOptions curve_options;
+    curve_options.samples = options_.integer("samples");
+    curve_options.seed = context_.seed;
+    curve_options.session = context_.session;
+    ErrorCurves curves = error_curves(model, flow, *context_.data, curve_options, *context_.progress);
+    for (std::string& note : curves.notes) result_.notes.push_back(std::move(note));
+    add(std::move(curves.local));
+    if (!target_.by_layer) add(std::move(curves.scaled));
+    return proposals;
+  }
+
+  Pruned realize(const Model& model, const ChannelFlow& flow, const Proposal& proposal, bool judge) {
+    Pruned pruned;
+    pruned.removed = removed_classes(proposal.plan.widths, proposal.curves, {});
+    pruned.model = model;
+    if (pruned.removed.empty()) return pruned;
+    if (repair_) {
+      std::vector<GroupCut> cuts;
+      for (const ErrorCurve& curve : proposal.curves) {
+        const std::int64_t remove = proposal.plan.widths.removed[static_cast<std::size_t>(curve.group)];
+        if (remove > 0) cuts.push_back({curve.group, remove, curve.order});
+      }
+      RepairOptions repair_options;
+      repair_options.samples = options_.integer("samples");
+      repair_options.seed = context_.seed;
+      repair_options.session = context_.session;
+      RepairResult repaired = prune_and_repair(model, flow, cuts, *context_.data, repair_options, *context_.progress);
+      pruned.model = std::move(repaired.model);
+      pruned.removed = std::move(repaired.removed);
+      pruned.notes = std::move(repaired.notes);
+    }
+    if (judge) {
+      const OutputError error(model, *context_.data, kJudgedSamples, context_.seed + 1, context_.session);
+      pruned.error = error.of(repair_ ? pruned.model : mask_channels(pruned.model, flow, pruned.removed));
+    }
+    return pruned;
+  }
+
+  /// The oracle: what was taken out of the network as it was equals a mask; what was repaired, likewise.
+  void prove(const Model& model, const ChannelFlow& flow, const Pruned& pruned, const Model& cut) {
+    constexpr const char* kOracle = "removed channels equal masked ones";
+    const Model masked = mask_channels(model, flow, pruned.removed);
+    result_.checks.push_back(prove_equal(kOracle, masked, remove_channels(model, flow, pruned.removed), context_));
+    if (repair_)
+      result_.checks.push_back(prove_equal("the repaired network without them equals the masked one",
+                                           mask_channels(pruned.model, flow, pruned.removed), cut, context_));
+  }
+
+  void report_frozen(const Model& model, const ChannelFlow& flow) {
+    for (const ChannelGroup& group : flow.groups) {
+      if (group.producers.empty()) continue;
+      const ChannelLayer& layer = flow.layers[static_cast<std::size_t>(group.producers[0])];
+      const std::string& op = model.graph.nodes[static_cast<std::size_t>(layer.node)].op_type;
+      if (!group.frozen.empty()) result_.skipped.push_back({layer.label, op, "keeps its channels: " + group.frozen});
+    }
+  }
+
+  void report_plan(const WidthPlan& plan, bool last) {
+    if (!last) return;
+    const double got = plan.before == 0 ? 1 : plan.got / plan.before;
+    result_.figures["asked_share"] = target_.keep;
+    result_.figures["got_share"] = target_.by_layer      ? 1 - plan.got
+                                   : original_cost_ == 0 ? got
+                                                         : plan.got / original_cost_;
+    result_.notes.push_back(
+        fmt::format("asked for {}, got {:.4g} %", target_.text, 100 * result_.figures["got_share"]));
+    if (!plan.reached && !target_.by_layer)
+      result_.missed = fmt::format("{}: {:.4g} % is the least{}{}", target_.text, 100 * result_.figures["got_share"],
+                                   plan.note.empty() ? "" : "; ", plan.note);
+  }
+
+  void report_layers(const ChannelFlow& flow, const Pruned& pruned) {
+    std::vector<bool> gone(flow.group_of_class.size(), false);
+    for (const ChannelClass one : pruned.removed) gone[static_cast<std::size_t>(one)] = true;
+    double channels = 0;
+    for (const ChannelLayer& layer : flow.layers) {
+      const auto lost = std::count_if(layer.outputs.begin(), layer.outputs.end(), [&](ChannelClass one) {
+        return one != kFixedChannel && gone[static_cast<std::size_t>(one)];
+      });
+      if (lost == 0) continue;
+      ++result_.changes;
+      if (!layer.depthwise) channels += static_cast<double>(lost);
+      const auto all = static_cast<std::int64_t>(layer.outputs.size());
+      result_.done.push_back(
+          {layer.label, original_op(layer), fmt::format("keeps {} of {} channels", all - lost, all)});
+    }
+    result_.figures["removed_channels"] = channels;
+    for (const auto& [name, reason] : skipped_) result_.skipped.push_back({name, "", reason});
+    for (const std::string& note : pruned.notes) result_.notes.push_back(note);
+  }
+
+  std::string original_op(const ChannelLayer& layer) const { return layer.label.substr(0, layer.label.find(' ')); }
+
+  const Model& original_;
+  const StepOptions& options_;
+  Context& context_;
+  PruneTarget target_;
+  bool from_data_ = false, repair_ = false;
+  double original_cost_ = 0;
+  std::map<std::string, std::string> skipped_;
+  StepResult result_;
+};
+
+}  // namespace
+
+StepResult prune_channels(const Model& model, const StepOptions& options, Context& context) {
+  return Job(model, options, context).run();
+}
+
+}  // namespace pare

@@ -1,0 +1,47 @@
+#include "prune/target.h"
+
+#include <array>
+
+#include "core/fail.h"
+#include "core/words.h"
+
+namespace pare {
+
+PruneTarget prune_target(const StepOptions& options) {
+  struct Way {
+    const char* option;
+    CostKind kind;
+    const char* noun;
+  };
+  constexpr std::array<Way, 6> kWays = {{{"macs", CostKind::kMacs, "MACs"},
+                                         {"params", CostKind::kParameters, "parameters"},
+                                         {"bytes", CostKind::kBytes, "bytes"},
+                                         {"latency", CostKind::kMilliseconds, "time"},
+                                         {"speedup", CostKind::kMilliseconds, "time"},
+                                         {"channels", CostKind::kChannels, "channels"}}};
+  PruneTarget target;
+  std::vector<std::string> given;
+  const char* noun = "MACs";
+  for (const Way& way : kWays) {
+    if (!options.given(way.option)) continue;
+    given.emplace_back(way.option);
+    const double number = options.number(way.option);
+    if (given.back() == "speedup" ? number < 1 : number <= 0 || number > 1)
+      fail(ErrorCode::kInvalidArgument,
+           "prune: {}={} is out of range\n  remedy: a share that may remain, such as {}=50%, or speedup=1.5",
+           way.option, options.word(way.option), way.option);
+    target.kind = way.kind;
+    target.keep = given.back() == "speedup" ? 1 / number : number;
+    noun = way.noun;
+  }
+  if (given.size() > 1)
+    fail(ErrorCode::kInvalidArgument, "prune: {} contradict each other\n  remedy: give one goal", join(given, " and "));
+  target.by_layer = target.kind == CostKind::kChannels && !options.flag("global");
+  target.text = given == std::vector<std::string>{"speedup"}
+                    ? fmt::format("{:.2f} times as fast", 1 / target.keep)
+                    : fmt::format("at most {:.4g} % of the {}{}", 100 * target.keep, noun,
+                                  target.by_layer ? " of each layer" : "");
+  return target;
+}
+
+}  // namespace pare

@@ -1,0 +1,92 @@
+#include "prune/zero_filters.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <unordered_set>
+
+#include "core/fail.h"
+#include "ops/macs.h"
+#include "prune/filters.h"
+
+namespace pare {
+namespace {
+
+/// f(0) = 0, channel by channel.
+constexpr std::array<std::string_view, 24> kKeepZero = {
+    "Relu",    "LeakyRelu", "PRelu", "Elu",       "Selu",     "Celu",     "Gelu",    "Mish",
+    "MaxPool", "LpPool",    "Tanh",  "HardSwish", "Softsign", "Identity", "Dropout", "AveragePool",
+    "Flatten", "Abs",       "Neg",   "Sqrt",      "Reshape",  "Cast",     "Floor",   "GlobalMaxPool"};
+
+bool keeps_zero(const Node& node, const GraphIndex& index) {
+  if (!node.domain.empty()) return false;
+  if (node.op_type == "GlobalAveragePool") return true;
+  if (node.op_type == "Clip") {
+    const auto limit = [&](std::size_t input, const char* attribute, float otherwise) {
+      if (node.find_attribute(attribute) != nullptr) return node.float_or(attribute, otherwise);
+      if (node.input(input).empty()) return otherwise;
+      const Tensor value = index.constant(node.input(input));
+      return value.empty() || value.element_count() != 1 ? -otherwise : value.to_floats()[0];
+    };
+    return limit(1, "min", -1) <= 0 && limit(2, "max", 1) >= 0;
+  }
+  return std::find(kKeepZero.begin(), kKeepZero.end(), node.op_type) != kKeepZero.end();
+}
+
+/// "" if all that the value reaches before the next layers keeps zero at zero.
+std::string what_changes_zero(const Graph& graph, const GraphIndex& index, const std::string& start) {
+  std::vector<std::string> open = {start};
+  std::unordered_set<std::string> seen;
+  while (!open.empty()) {
+    const std::string value = open.back();
+    open.pop_back();
+    if (!seen.insert(value).second) continue;
+    if (index.is_output(value)) return "they reach an output of the network";
+    for (const GraphIndex::Use& use : index.uses(value)) {
+      const Node& node = graph.nodes[static_cast<std::size_t>(use.node)];
+      const auto product = product_inputs(node);
+      if (product && use.input == static_cast<std::int64_t>(product->data) &&
+          !index.constant(node.input(product->weight)).empty() && node.int_or("group", 1) == 1)
+        continue;
+      if (use.input != 0 || !keeps_zero(node, index))
+        return fmt::format("{} does not pass zero on alone", node_label(node, use.node));
+      open.push_back(node.output(0));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<ZeroFilters> find_zero_filters(const Graph& graph) {
+  const GraphIndex index(graph);
+  std::vector<ZeroFilters> found;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (!node.is("Conv") && !node.is("ConvTranspose") && !node.is("Gemm") && !node.is("MatMul")) continue;
+    const auto at = static_cast<std::int64_t>(i);
+    const auto filters = filters_of(graph, index, at);
+    std::vector<float> biases(filters.size(), 0.F);
+    if (!node.input(2).empty() && !node.is("MatMul")) {
+      const Tensor bias = index.constant(node.input(2));
+      if (bias.empty() || bias.element_count() != static_cast<std::int64_t>(filters.size())) continue;
+      biases = bias.to_floats();
+    }
+    ZeroFilters zero{.node = at, .channels = {}, .kept = {}};
+    for (std::size_t channel = 0; channel < filters.size(); ++channel)
+      if (biases[channel] == 0 &&
+          std::all_of(filters[channel].begin(), filters[channel].end(), [](double weight) { return weight == 0; }))
+        zero.channels.push_back(static_cast<std::int64_t>(channel));
+    if (zero.channels.empty()) continue;
+    if (zero.channels.size() == filters.size())
+      zero.kept = "nothing of the layer would stay";
+    else if (node.int_or("group", 1) != 1)
+      zero.kept = "the layer is grouped";
+    else
+      zero.kept = what_changes_zero(graph, index, node.output(0));
+    found.push_back(std::move(zero));
+  }
+  return found;
+}
+
+}  // namespace pare
