@@ -34,6 +34,54 @@ std::int64_t count_convolutions(const Model& model) {
                        [](const Node& node) { return node.is("Conv"); });
 }
 
+/// What is compared: the outputs, and where positions are chosen (boxes by rank, pixels by a threshold), so that one
+/// rounding changes everything after, the values that the first such nodes choose from.
+struct Compared {
+  std::vector<ValueInfo> values;
+  std::vector<std::size_t> places;  ///< of each among the outputs of a session opened with `extra`
+  std::vector<std::string> extra;
+};
+
+Compared compared_values(const Model& model) {
+  const std::set<std::string> choosers = {"TopK", "NonMaxSuppression", "ArgMax", "ArgMin", "NonZero", "Hardmax"};
+  Compared compared;
+  std::set<std::string> chosen;  // values behind a choice
+  for (const Node& node : model.graph.nodes) {
+    bool behind =
+        std::any_of(node.inputs.begin(), node.inputs.end(), [&](const auto& in) { return chosen.contains(in); });
+    for (const Attribute& attribute : node.attributes)
+      if (const auto* body = std::get_if<std::shared_ptr<const Graph>>(&attribute.value))
+        for (const std::string& capture : captured_values(**body)) behind = behind || chosen.contains(capture);
+    if (!behind && !choosers.contains(node.op_type)) continue;
+    for (std::size_t i = 0; !behind && i < std::min<std::size_t>(2, node.inputs.size()); ++i)
+      if (GraphIndex(model.graph).producer(node.input(i)) >= 0 && model.graph.find_output(node.input(i)) == nullptr &&
+          std::count(compared.extra.begin(), compared.extra.end(), node.input(i)) == 0)
+        compared.extra.push_back(node.input(i));
+    chosen.insert(node.outputs.begin(), node.outputs.end());
+  }
+  for (std::size_t i = 0; i < model.graph.outputs.size(); ++i) {
+    if (chosen.contains(model.graph.outputs[i].name)) continue;
+    compared.values.push_back(model.graph.outputs[i]);
+    compared.places.push_back(i);
+  }
+  for (std::size_t i = 0; i < compared.extra.size(); ++i) {
+    ValueInfo info;
+    info.name = compared.extra[i];
+    compared.values.push_back(info);
+    compared.places.push_back(model.graph.outputs.size() + i);
+  }
+  return compared;
+}
+
+std::vector<Tensor> run_compared(const Model& model, const Compared& compared, bool optimize,
+                                 const NamedTensors& inputs) {
+  const std::vector<Tensor> all =
+      open_session(model, {.optimize = optimize, .extra_outputs = compared.extra})->run(inputs);
+  std::vector<Tensor> values;
+  for (const std::size_t place : compared.places) values.push_back(all.at(place));
+  return values;
+}
+
 /// How the cut network's outputs differ from the masked one's, the runtime's optimizations on and off; "" if they do
 /// not.
 std::string difference_from_masked(const Model& model, const ChannelFlow& flow, const RemovedClasses& removed,
@@ -41,14 +89,15 @@ std::string difference_from_masked(const Model& model, const ChannelFlow& flow, 
   const Model after = remove_channels(model, flow, removed);
   check_model(after);
   const Model masked = mask_channels(model, flow, removed);
+  const Compared compared = compared_values(model);
   OutputTolerance tolerance = tolerance_for(model);
   if (std::any_of(model.graph.nodes.begin(), model.graph.nodes.end(), [](const Node& n) { return n.is("Sigmoid"); }))
-    for (const ValueInfo& output : model.graph.outputs)  // whatever lies between: a probability may be 1e-5 here
+    for (const ValueInfo& output : compared.values)  // whatever lies between: a probability may be 1e-5 here
       tolerance.saturating.push_back(output.name);
   for (const bool optimize : {true, false}) {
     const OutputDifference difference =
-        compare_outputs(model.graph.outputs, open_session(masked, {.optimize = optimize})->run(inputs),
-                        open_session(after, {.optimize = optimize})->run(inputs), tolerance);
+        compare_outputs(compared.values, run_compared(masked, compared, optimize, inputs),
+                        run_compared(after, compared, optimize, inputs), tolerance);
     if (!difference.within) return difference.text;
   }
   return {};
