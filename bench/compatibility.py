@@ -4,7 +4,7 @@
     bench/compatibility.py [--pare build/release/pare] [--models ../shared/models/zoo] > docs/compatibility.md
     bench/compatibility.py --models FOLDER --columns inspect,prune     any folder of models, without int8
 
-Each file is inspected, quantized to int8 and pruned by 25 and 50 % of its channels, with random calibration data: the table says whether the graph is understood
+Each file is inspected, quantized to int8 with random calibration data and pruned by 25 and 50 % of its channels without data: the table says whether the graph is understood
 and the result runs in ONNX Runtime and OpenVINO, not how accurate it is. A refusal must name the reason. A defect makes the exit code 1: a crash, a signal, a run over
 the time limit, a pruned file that is not smaller, or one that does not run where the file before it does.
 """
@@ -21,7 +21,7 @@ SHARES = (25, 50)
 
 
 def prune_command(pare, model, share, target):
-    return [pare, "prune", str(model), f"channels={share}%", "--allow-random", "-o", str(target)]
+    return [pare, "prune", str(model), "--channels", f"{100 - share}%", "-o", str(target)]
 
 
 def quantize_command(pare, model, target, report):
@@ -131,8 +131,8 @@ def main():
         sys.exit(f"no .onnx files in {options.models}")
     titles = [title for word in chosen for title in COLUMNS[word][1]]
     print("# Compatibility\n")
-    print("Real ONNX files from many exporters, each through `pare inspect`, `pare quantize --allow-random` and `pare prune --allow-random` (random")
-    print("calibration data: the table says whether the graph is understood and the result runs, not how accurate it is). Made by `bench/compatibility.py`.\n")
+    print("Real ONNX files from many exporters, each through `pare inspect`, `pare quantize --allow-random` and `pare prune --channels` (random calibration")
+    print("data or none: the table says whether the graph is understood and the result runs, not how accurate it is). Made by `bench/compatibility.py`.\n")
     print("| file | " + " | ".join(titles) + " |\n|---" + "|---" * len(titles) + "|")
     counts = {title: {"done": 0, "refused": 0, "defect": 0} for title in titles}
     with tempfile.TemporaryDirectory() as folder:
