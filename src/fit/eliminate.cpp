@@ -8,8 +8,8 @@
 namespace pare {
 namespace {
 
-constexpr std::int64_t kWide = 768;   ///< problems with more columns lose several items at a time
-constexpr std::int64_t kShare = 32;   ///< at most one in so many of the items that are left
+constexpr std::int64_t kWide = 768;  ///< problems with more columns lose several items at a time
+constexpr std::int64_t kShare = 32;  ///< at most one in so many of the items that are left
 
 }  // namespace
 
@@ -119,7 +119,8 @@ void Eliminator::take_out(State& state, const std::vector<std::int64_t>& items, 
     const double* row = state.inverse.data() + at * state.width;
     std::copy_n(row, state.width, y.data() + i * state.width);
     std::copy_n(state.weights.data() + at * state.outputs, state.outputs, v.data() + i * state.outputs);
-    for (std::int64_t j = 0; j < k; ++j) l[static_cast<std::size_t>(i * k + j)] = row[rows[static_cast<std::size_t>(j)]];
+    for (std::int64_t j = 0; j < k; ++j)
+      l[static_cast<std::size_t>(i * k + j)] = row[rows[static_cast<std::size_t>(j)]];
   }
   if (!cholesky(l.data(), k)) fail(ErrorCode::kNumeric, "fit: a layer's input is too nearly dependent to be pruned");
   solve_lower(l.data(), k, y.data(), state.width, state.width);
@@ -167,7 +168,8 @@ void Eliminator::remove_cheapest(std::int64_t count, const std::vector<std::int6
       for (const State& state : states_) cost += cost_of(state, state.columns[item], scratch);
       ranked.emplace_back(cost, static_cast<std::int64_t>(item));
     }
-    const std::int64_t several = width > kWide ? std::max<std::int64_t>(1, static_cast<std::int64_t>(ranked.size()) / kShare) : 1;
+    const std::int64_t several =
+        width > kWide ? std::max<std::int64_t>(1, static_cast<std::int64_t>(ranked.size()) / kShare) : 1;
     const std::int64_t now = std::min({count, several, static_cast<std::int64_t>(ranked.size())});
     if (now == 0) return;
     std::partial_sort(ranked.begin(), ranked.begin() + now, ranked.end());

@@ -26,8 +26,8 @@ class Eliminator {
   /// `fixed_costs`: by item, added to its cost (consumers that are not fitted); empty: none.
   explicit Eliminator(std::vector<EliminationPart> parts, std::vector<double> fixed_costs = {});
 
-  /// Takes out the `count` cheapest items that are left (`among` these; empty: all). In wide problems several go at once, the costs of each being
-  /// exact but its choice being that of the state before.
+  /// Takes out the `count` cheapest items that are left (`among` these; empty: all). In wide problems several go at
+  /// once, the costs of each being exact but its choice being that of the state before.
   void remove_cheapest(std::int64_t count, const std::vector<std::int64_t>& among = {});
   /// Takes out these items, in this order.
   void remove(const std::vector<std::int64_t>& items);

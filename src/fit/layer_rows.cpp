@@ -13,7 +13,11 @@ constexpr std::int64_t kBlockFloats = 12 << 20;
 
 LayerRows::LayerRows(const Lockstep& lockstep, const LinearLayer& layer, FitTarget target,
                      std::vector<std::int64_t> channels, const RowOptions& options)
-    : lockstep_(lockstep), layer_(layer), target_(std::move(target)), channels_(std::move(channels)), options_(options) {
+    : lockstep_(lockstep),
+      layer_(layer),
+      target_(std::move(target)),
+      channels_(std::move(channels)),
+      options_(options) {
   width_ = static_cast<std::int64_t>(channels_.size()) * layer.taps + (layer.can_have_bias ? 1 : 0);
   const std::int64_t wanted = std::max(options.least_rows, options.rows_per_unknown * width_);
   const auto batches = static_cast<std::int64_t>(lockstep.batches());
@@ -48,8 +52,8 @@ void LayerRows::for_each(const std::function<void(const RowBlock&)>& use) {
   for (std::size_t b = 0; b < lockstep_.batches(); ++b) {
     const std::int64_t total = position_count(layer_, lockstep_.dense(target_.value, b).shape());
     const std::vector<std::int64_t> positions =
-        sample_positions(total, rows_per_batch_, options_.seed * 0x9E3779B97F4A7C15ULL + b * 1000003 +
-                                                     static_cast<std::uint64_t>(layer_.node));
+        sample_positions(total, rows_per_batch_,
+                         options_.seed * 0x9E3779B97F4A7C15ULL + b * 1000003 + static_cast<std::uint64_t>(layer_.node));
     const auto count = static_cast<std::int64_t>(positions.size());
     for (std::int64_t first = 0; first < count; first += most) {
       const auto part = std::span(positions).subspan(static_cast<std::size_t>(first),

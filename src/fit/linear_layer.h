@@ -14,7 +14,7 @@ namespace pare {
 /// taps of the kernel inside in their own order; so channel c has the columns c * taps to (c + 1) * taps - 1.
 struct LinearLayer {
   std::int64_t node = 0;
-  std::int64_t end = 0;  ///< node that makes `output`: `node` itself, or the Add of a constant bias after a MatMul
+  std::int64_t end = 0;      ///< node that makes `output`: `node` itself, or the Add of a constant bias after a MatMul
   bool convolution = false;  ///< data is [N, C, ...]; else rows [..., C]
   std::int64_t outputs = 0, inputs = 0, taps = 1;
   Shape kernel, strides, dilations, pads;  ///< convolution: one per axis, pads twice as many (all begins, all ends)

@@ -17,7 +17,8 @@ bool takes_batches(const Model& model, const Dataset& data, const std::vector<st
   try {
     const Batch batch = data.batch(std::span(indices).first(2));
     const std::vector<Tensor> results = open_session(model, session)->run(batch.inputs);
-    return std::all_of(results.begin(), results.end(), [](const Tensor& t) { return t.rank() > 0 && t.shape()[0] == 2; });
+    return std::all_of(results.begin(), results.end(),
+                       [](const Tensor& t) { return t.rank() > 0 && t.shape()[0] == 2; });
   } catch (const Error&) {
     return false;
   }
@@ -78,14 +79,16 @@ void Lockstep::read_inputs(const Dataset& data, const LockstepOptions& options,
     if (wanted < batch)
       fail(ErrorCode::kInvalidArgument, "the network takes {} samples at a time, the data has {}", batch, wanted);
   } else if (takes_batches(dense_, data, indices, session_)) {
-    batch = std::clamp<std::int64_t>(options.batch_bytes / std::max<std::int64_t>(1, largest / traced), 1, kMostPerBatch);
+    batch =
+        std::clamp<std::int64_t>(options.batch_bytes / std::max<std::int64_t>(1, largest / traced), 1, kMostPerBatch);
     const std::int64_t count = (wanted + batch - 1) / batch;
     batch = wanted / count;
   }
   batches_ = static_cast<std::size_t>(wanted / batch);
   samples_ = static_cast<std::int64_t>(batches_) * batch;
   for (std::size_t b = 0; b < batches_; ++b) {
-    const Batch read = data.batch(std::span(indices).subspan(b * static_cast<std::size_t>(batch), static_cast<std::size_t>(batch)));
+    const Batch read =
+        data.batch(std::span(indices).subspan(b * static_cast<std::size_t>(batch), static_cast<std::size_t>(batch)));
     for (const ValueInfo& input : dense_.graph.inputs) {
       const auto found = read.inputs.find(input.name);
       if (found == read.inputs.end())
@@ -137,13 +140,11 @@ void Lockstep::advance(bool dense, std::int64_t to) {
   std::unordered_set<std::string> reads;
   for (const std::int64_t node : nodes)
     for (std::string& name : values_read(model.graph.nodes[static_cast<std::size_t>(node)]))
-      if (!name.empty() && !inside.contains(name) &&
-          (dense_values_.contains(name) || changed_values_.contains(name)))
+      if (!name.empty() && !inside.contains(name) && (dense_values_.contains(name) || changed_values_.contains(name)))
         reads.insert(std::move(name));
   const auto inputs_of = [&](std::size_t batch) {
     NamedTensors inputs;
-    for (const std::string& name : reads)
-      inputs[name] = dense ? dense_values_.get(name, batch) : changed(name, batch);
+    for (const std::string& name : reads) inputs[name] = dense ? dense_values_.get(name, batch) : changed(name, batch);
     return inputs;
   };
   const NamedTensors first = inputs_of(0);

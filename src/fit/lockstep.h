@@ -28,10 +28,10 @@ struct Stop {
 };
 
 struct LockstepOptions {
-  std::int64_t samples = 512;     ///< at most so many, spread over the dataset
+  std::int64_t samples = 512;  ///< at most so many, spread over the dataset
   std::uint64_t seed = 0;
-  std::int64_t batch_bytes = 128 << 20;      ///< a batch's largest value stays below that, where the network allows it
-  std::int64_t memory_bytes = 1'500'000'000; ///< of values at hand; the rest goes to files
+  std::int64_t batch_bytes = 128 << 20;       ///< a batch's largest value stays below that, where the network allows it
+  std::int64_t memory_bytes = 1'500'000'000;  ///< of values at hand; the rest goes to files
   SessionOptions session{};
 };
 
@@ -71,11 +71,11 @@ class Lockstep {
   SessionOptions session_;
   std::vector<Stop> stops_;
   std::vector<std::int64_t> order_;
-  std::unordered_map<std::int64_t, std::int64_t> place_;                  ///< of a node in the order
-  std::unordered_map<std::string, std::int64_t> made_at_;                 ///< place of the node that makes a value
-  std::unordered_map<std::string, std::vector<std::int64_t>> read_at_;    ///< places of all readers
+  std::unordered_map<std::int64_t, std::int64_t> place_;                    ///< of a node in the order
+  std::unordered_map<std::string, std::int64_t> made_at_;                   ///< place of the node that makes a value
+  std::unordered_map<std::string, std::vector<std::int64_t>> read_at_;      ///< places of all readers
   std::unordered_map<std::string, std::size_t> last_dense_, last_changed_;  ///< last stop that asks for a value
-  std::vector<bool> affected_;                                            ///< by place: runs in the changed network
+  std::vector<bool> affected_;                                              ///< by place: runs in the changed network
   std::unordered_set<std::string> differs_;
   ValueStore dense_values_, changed_values_;
   std::int64_t at_dense_ = 0, at_changed_ = 0;

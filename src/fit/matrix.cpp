@@ -88,7 +88,8 @@ void add_gram(const float* a, std::int64_t rows, std::int64_t n, std::vector<flo
   cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, to_int(n), to_int(rows), 1.0F, a, to_int(n), 0.0F, scratch.data(),
               to_int(n));
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j <= i; ++j) c[i * n + j] += static_cast<double>(scratch[static_cast<std::size_t>(i * n + j)]);
+    for (std::int64_t j = 0; j <= i; ++j)
+      c[i * n + j] += static_cast<double>(scratch[static_cast<std::size_t>(i * n + j)]);
   mirror_lower(c, n);
 }
 

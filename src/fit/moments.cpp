@@ -15,8 +15,7 @@ template <class T>
 void MomentSums<T>::add(const T* patches, const T* targets, std::int64_t rows) {
   if constexpr (std::is_same_v<T, float>) {
     add_gram(patches, rows, width_, scratch_, sums_.h.values.data());
-    if (targets != nullptr)
-      add_cross(targets, patches, rows, outputs_, width_, scratch_, sums_.g.values.data());
+    if (targets != nullptr) add_cross(targets, patches, rows, outputs_, width_, scratch_, sums_.g.values.data());
   } else {
     add_gram(patches, rows, width_, sums_.h.values.data());
     if (targets != nullptr) add_cross(targets, patches, rows, outputs_, width_, sums_.g.values.data());

@@ -10,9 +10,9 @@ namespace pare {
 /// W = (G + D W0) (H + D)^-1 minimises E |t - W p|^2 + |(W - W0) D^(1/2)|^2. D is diagonal: damping times the mean
 /// diagonal of H, and next to nothing for the constant at the end of the patch.
 struct RidgeFit {
-  Matrix weights;     ///< [outputs, width]
-  Matrix inverse;     ///< (H + D)^-1
-  double damping = 0; ///< the absolute damping of all columns but the constant
+  Matrix weights;      ///< [outputs, width]
+  Matrix inverse;      ///< (H + D)^-1
+  double damping = 0;  ///< the absolute damping of all columns but the constant
 };
 
 /// `constant`: the last column of the patches is 1. Raises the damping tenfold until H + D can be inverted. Throws

@@ -44,7 +44,8 @@ Model sub_model(const Model& model, std::span<const std::int64_t> nodes, const N
     info.dtype = tensor.dtype();
     if (!dynamic) {
       info.shape.emplace();
-      for (const std::int64_t size : tensor.shape()) info.shape->push_back({.value = size, .symbol = "", .denotation = ""});
+      for (const std::int64_t size : tensor.shape())
+        info.shape->push_back({.value = size, .symbol = "", .denotation = ""});
     }
     part.graph.inputs.push_back(std::move(info));
   }

@@ -60,8 +60,7 @@ void ValueStore::put(const std::string& name, std::size_t batch, const Tensor& t
   std::vector<Item>& items = values_[name];
   if (items.size() <= batch) items.resize(batch + 1);
   Item item{.tensor = tensor, .spilled = used_ + tensor.size_bytes() > limit_ && tensor.size_bytes() >= 65536};
-  if (item.spilled)
-    item.tensor = spill(tensor);
+  if (item.spilled) item.tensor = spill(tensor);
   (item.spilled ? spilled_ : used_) += tensor.size_bytes();
   items[batch] = std::move(item);
 }

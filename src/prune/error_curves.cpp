@@ -43,7 +43,8 @@ class CurveMaker {
     LockstepOptions lockstep_options{.samples = options_.samples, .seed = options_.seed};
     lockstep_options.session = options_.session;
     Lockstep lockstep(model_, stops, {}, flow_.trace->shapes, data_, lockstep_options);
-    if (options_.measured_samples > 0) output_error_.emplace(model_, data_, options_.measured_samples, options_.seed + 1, options_.session);
+    if (options_.measured_samples > 0)
+      output_error_.emplace(model_, data_, options_.measured_samples, options_.seed + 1, options_.session);
     ProgressTask task(progress, "measure channel groups", static_cast<std::int64_t>(stops.size()), "layers");
     while (lockstep.next()) {
       const std::int64_t layer = layers[lockstep.stop()];
@@ -130,7 +131,8 @@ class CurveMaker {
       for (std::size_t c = 0; c < energies.size(); ++c) problem.lost[c] += energies[c];
       const std::vector<double> made = channel_energies(to, channels_first);
       for (const double energy : made) output += energy;
-      inputs += static_cast<double>(from.element_count()) / static_cast<double>(std::max<std::size_t>(1, energies.size()));
+      inputs +=
+          static_cast<double>(from.element_count()) / static_cast<double>(std::max<std::size_t>(1, energies.size()));
       outputs += static_cast<double>(to.element_count()) / static_cast<double>(std::max<std::size_t>(1, made.size()));
       lockstep.rest(b);
     }
@@ -138,7 +140,8 @@ class CurveMaker {
         weight_energies(model_.graph, node_index, static_cast<std::int64_t>(problem.lost.size()));
     // An output of a transposed convolution sees fewer taps than there are.
     const double seen = node.is("ConvTranspose") ? std::min(1.0, inputs / std::max(1.0, outputs)) : 1.0;
-    for (std::size_t c = 0; c < problem.lost.size(); ++c) problem.lost[c] *= weights[c] * seen / std::max(output, 1e-30);
+    for (std::size_t c = 0; c < problem.lost.size(); ++c)
+      problem.lost[c] *= weights[c] * seen / std::max(output, 1e-30);
   }
 
   void finish(std::int64_t g) {
@@ -186,7 +189,8 @@ class CurveMaker {
     result_.local.push_back(std::move(curve));
   }
 
-  double measure(const ChannelGroup& group, const Eliminator& eliminator, const std::vector<std::int64_t>& fitted) const {
+  double measure(const ChannelGroup& group, const Eliminator& eliminator,
+                 const std::vector<std::int64_t>& fitted) const {
     std::unordered_set<ChannelClass> gone;
     for (const std::int64_t item : eliminator.order()) gone.insert(group.classes[static_cast<std::size_t>(item)]);
     Model model = model_;
@@ -210,8 +214,8 @@ class CurveMaker {
   const Dataset& data_;
   CurveOptions options_;
   GraphIndex index_;
-  std::map<std::int64_t, std::size_t> pending_;                    ///< group -> consumers not seen yet
-  std::map<std::int64_t, std::vector<std::int64_t>> groups_of_;    ///< layer -> its free groups
+  std::map<std::int64_t, std::size_t> pending_;                  ///< group -> consumers not seen yet
+  std::map<std::int64_t, std::vector<std::int64_t>> groups_of_;  ///< layer -> its free groups
   std::map<std::int64_t, std::int64_t> place_;
   std::map<std::int64_t, std::optional<LinearLayer>> layers_;
   std::map<std::int64_t, FitTarget> targets_;

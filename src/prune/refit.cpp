@@ -90,8 +90,8 @@ Refit refit_layer(LayerRows& rows, const FitTarget& target, const Matrix& old_we
   if (all.count < kFewRows * rows.width() && held_mean.count > 0)
     refit.damping = choose_damping(train_mean, held_mean, old_weights, constant, options.damping);
   const bool kept = refit.damping == kKept;
-  RidgeFit fit = kept ? ridge_around(all.h, old_weights, 1.0, constant)
-                      : fit_ridge(all, old_weights, refit.damping, constant);
+  RidgeFit fit =
+      kept ? ridge_around(all.h, old_weights, 1.0, constant) : fit_ridge(all, old_weights, refit.damping, constant);
   Matrix zeroed = old_weights;
   refit.weights = fit.weights;
   bool cut = false;

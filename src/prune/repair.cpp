@@ -100,8 +100,7 @@ class Repairer {
   void find_order() {
     const std::vector<std::int64_t> order = walk_order(model_.graph);
     std::map<std::int64_t, std::int64_t> layer_of, place;
-    for (std::size_t l = 0; l < flow_.layers.size(); ++l)
-      layer_of[flow_.layers[l].node] = static_cast<std::int64_t>(l);
+    for (std::size_t l = 0; l < flow_.layers.size(); ++l) layer_of[flow_.layers[l].node] = static_cast<std::int64_t>(l);
     for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = static_cast<std::int64_t>(i);
     std::unordered_set<std::string> differs;
     for (const std::int64_t node_index : order) {
@@ -129,10 +128,11 @@ class Repairer {
       return;
     }
     const std::int64_t at = place.at(layer_at(layer).node);
-    targets_[layer] = find_target(model_.graph, index_, *read.layer, flow_.trace->shapes, [&](const std::string& value) {
-      const std::int64_t maker = index_.producer(value);
-      return maker < 0 || place.at(maker) < at;
-    });
+    targets_[layer] =
+        find_target(model_.graph, index_, *read.layer, flow_.trace->shapes, [&](const std::string& value) {
+          const std::int64_t maker = index_.producer(value);
+          return maker < 0 || place.at(maker) < at;
+        });
     changing_.push_back(read.layer->node);
     if (read.layer->end != read.layer->node) changing_.push_back(read.layer->end);
     layers_.emplace(layer, std::move(*read.layer));
@@ -155,9 +155,9 @@ class Repairer {
     }
     const Matrix old = weights_of(layer, channels);
     LayerRows rows(lockstep, layer, target, channels, {.seed = options_.seed});
-    const Refit fit = refit_layer(rows, target, old, layer.can_have_bias,
-                                  columns_of(layer_at(at), channels, layer.taps, classes), quotas,
-                                  {.damping = options_.damping, .view_passes = options_.view_passes});
+    const Refit fit =
+        refit_layer(rows, target, old, layer.can_have_bias, columns_of(layer_at(at), channels, layer.taps, classes),
+                    quotas, {.damping = options_.damping, .view_passes = options_.view_passes});
     for (const std::int64_t item : fit.removed) {
       const ChannelClass c = classes[static_cast<std::size_t>(item)];
       gone_[flow_.group_of_class[static_cast<std::size_t>(c)]].push_back(c);

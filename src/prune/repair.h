@@ -40,8 +40,8 @@ struct LayerRepair {
 };
 
 struct RepairResult {
-  Model model;              ///< shapes as before; every weight that reads a removed channel is 0
-  RemovedClasses removed;   ///< by group, as the cuts are
+  Model model;             ///< shapes as before; every weight that reads a removed channel is 0
+  RemovedClasses removed;  ///< by group, as the cuts are
   std::vector<LayerRepair> layers;
   std::vector<std::string> notes;  ///< layers that could not be refitted, with reasons
 };
