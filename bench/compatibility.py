@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 
-LIMIT_S = 300
 RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 SHARES = (25, 50)
 
@@ -28,11 +27,11 @@ def quantize_command(pare, model, target, report):
     return [pare, "quantize", str(model), "-o", str(target), "--allow-random", "--samples", "4", "--json", str(report)]
 
 
-def run(command):
+def run(command, limit_s):
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
     except subprocess.TimeoutExpired:
-        return None, "", f"over {LIMIT_S} s"
+        return None, "", f"over {limit_s} s"
     return done.returncode, done.stdout, done.stderr
 
 
@@ -54,7 +53,7 @@ def outcome(code, err):
 
 
 def figures_of(pare, model):
-    code, out, err = run([pare, "inspect", str(model), "--json", "-"])
+    code, out, err = run([pare, "inspect", str(model), "--json", "-"], 300)
     return (json.loads(out) if code == 0 else None), outcome(code, err)
 
 
@@ -67,7 +66,7 @@ def inspect(options, model, folder):
 
 def quantize(options, model, folder):
     target, report = folder / "out.onnx", folder / "report.json"
-    code, _, err = run(quantize_command(options.pare, model, target, report))
+    code, _, err = run(quantize_command(options.pare, model, target, report), options.limit)
     result = outcome(code, err)
     if code == 0:
         figures = json.loads(report.read_text())
@@ -80,7 +79,7 @@ def quantize(options, model, folder):
 
 def runs(pare, model, runtime):
     """Empty if the model loads and runs there, else the reason."""
-    code, _, err = run([pare, "bench", str(model), "--runtime", runtime, "--time", "0.05"])
+    code, _, err = run([pare, "bench", str(model), "--runtime", runtime, "--time", "0.05"], 300)
     return "" if code == 0 else outcome(code, err).text
 
 
@@ -89,7 +88,7 @@ def prune(options, model, folder):
 
 
 def prune_share(options, model, target, share):
-    code, _, err = run(prune_command(options.pare, model, share, target))
+    code, _, err = run(prune_command(options.pare, model, share, target), options.limit)
     result = outcome(code, err)
     if code != 0:
         return result
@@ -121,6 +120,7 @@ def main():
     parser.add_argument("--models", default="../shared/models/zoo", help="folder of .onnx files")
     parser.add_argument("--columns", default=",".join(COLUMNS), help="some of %(default)s")
     parser.add_argument("--runtimes", default=",".join(RUNTIMES), help="where pruned files must run (default %(default)s)")
+    parser.add_argument("--limit", type=float, default=300, help="seconds that a command may take (default %(default)s)")
     options = parser.parse_args()
     chosen = options.columns.split(",")
     if unknown := [word for word in chosen if word not in COLUMNS]:
