@@ -14,6 +14,8 @@ namespace {
 
 int to_int(std::int64_t n) { return static_cast<int>(n); }
 
+}  // namespace
+
 void mirror_lower(double* a, std::int64_t n) {
   constexpr std::int64_t kTile = 64;  // both sides stay in the cache
   for (std::int64_t bi = 0; bi < n; bi += kTile)
@@ -21,8 +23,6 @@ void mirror_lower(double* a, std::int64_t n) {
       for (std::int64_t i = bi; i < std::min(n, bi + kTile); ++i)
         for (std::int64_t j = bj; j < std::min(i, bj + kTile); ++j) a[j * n + i] = a[i * n + j];
 }
-
-}  // namespace
 
 void set_blas_threads(int threads) { openblas_set_num_threads(std::max(threads, 1)); }
 
@@ -82,30 +82,20 @@ double inner_product(const Matrix& a, const Matrix& b) {
   return sum;
 }
 
-void add_gram(const float* a, std::int64_t rows, std::int64_t n, std::vector<float>& scratch, double* c) {
+void add_gram(const float* a, std::int64_t rows, std::int64_t n, float* c) {
   if (rows == 0) return;
-  scratch.resize(static_cast<std::size_t>(n * n));
-  cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, to_int(n), to_int(rows), 1.0F, a, to_int(n), 0.0F, scratch.data(),
-              to_int(n));
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j <= i; ++j)
-      c[i * n + j] += static_cast<double>(scratch[static_cast<std::size_t>(i * n + j)]);
-  mirror_lower(c, n);
+  cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, to_int(n), to_int(rows), 1.0F, a, to_int(n), 1.0F, c, to_int(n));
 }
 
 void add_gram(const double* a, std::int64_t rows, std::int64_t n, double* c) {
   if (rows == 0) return;
   cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, to_int(n), to_int(rows), 1.0, a, to_int(n), 1.0, c, to_int(n));
-  mirror_lower(c, n);
 }
 
-void add_cross(const float* a, const float* b, std::int64_t rows, std::int64_t m, std::int64_t n,
-               std::vector<float>& scratch, double* c) {
+void add_cross(const float* a, const float* b, std::int64_t rows, std::int64_t m, std::int64_t n, float* c) {
   if (rows == 0) return;
-  scratch.resize(static_cast<std::size_t>(m * n));
   cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, to_int(m), to_int(n), to_int(rows), 1.0F, a, to_int(m), b,
-              to_int(n), 0.0F, scratch.data(), to_int(n));
-  for (std::size_t i = 0; i < scratch.size(); ++i) c[i] += static_cast<double>(scratch[i]);
+              to_int(n), 1.0F, c, to_int(n));
 }
 
 void add_cross(const double* a, const double* b, std::int64_t rows, std::int64_t m, std::int64_t n, double* c) {

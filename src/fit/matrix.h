@@ -35,12 +35,13 @@ void set_blas_threads(int threads);
 
 // Products on raw rows. Sizes in elements; everything row-major and packed unless a stride is named.
 
-/// c (n x n, symmetric, both triangles) += a^T a, a: rows x n.
-void add_gram(const float* a, std::int64_t rows, std::int64_t n, std::vector<float>& scratch, double* c);
+/// Lower triangle of c (n x n) += a^T a, a: rows x n.
+void add_gram(const float* a, std::int64_t rows, std::int64_t n, float* c);
 void add_gram(const double* a, std::int64_t rows, std::int64_t n, double* c);
+/// Copies the lower triangle into the upper one.
+void mirror_lower(double* a, std::int64_t n);
 /// c (m x n) += a^T b, a: rows x m, b: rows x n.
-void add_cross(const float* a, const float* b, std::int64_t rows, std::int64_t m, std::int64_t n,
-               std::vector<float>& scratch, double* c);
+void add_cross(const float* a, const float* b, std::int64_t rows, std::int64_t m, std::int64_t n, float* c);
 void add_cross(const double* a, const double* b, std::int64_t rows, std::int64_t m, std::int64_t n, double* c);
 /// y (rows x m) = a w^T, a: rows x n, w: m x n.
 void apply_weights(const float* a, const float* w, std::int64_t rows, std::int64_t m, std::int64_t n, float* y);

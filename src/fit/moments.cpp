@@ -4,6 +4,11 @@
 #include <type_traits>
 
 namespace pare {
+namespace {
+
+constexpr std::int64_t kFloatRows = 8192;  ///< summed in float32 before they are added in double
+
+}  // namespace
 
 double Moments::error(const Matrix& weights) const {
   // E |t|^2 - 2 tr(W G^T) + tr(W H W^T)
@@ -13,14 +18,20 @@ double Moments::error(const Matrix& weights) const {
 
 template <class T>
 void MomentSums<T>::add(const T* patches, const T* targets, std::int64_t rows) {
+  sums_.count += rows;
   if constexpr (std::is_same_v<T, float>) {
-    add_gram(patches, rows, width_, scratch_, sums_.h.values.data());
-    if (targets != nullptr) add_cross(targets, patches, rows, outputs_, width_, scratch_, sums_.g.values.data());
+    pending_h_.resize(sums_.h.values.size());
+    add_gram(patches, rows, width_, pending_h_.data());
+    if (targets != nullptr) {
+      pending_g_.resize(sums_.g.values.size());
+      add_cross(targets, patches, rows, outputs_, width_, pending_g_.data());
+    }
+    pending_ += rows;
+    if (pending_ >= kFloatRows) flush();
   } else {
     add_gram(patches, rows, width_, sums_.h.values.data());
     if (targets != nullptr) add_cross(targets, patches, rows, outputs_, width_, sums_.g.values.data());
   }
-  sums_.count += rows;
   if (targets == nullptr) return;
   for (std::int64_t i = 0; i < rows * outputs_; ++i) {
     const auto value = static_cast<double>(targets[i]);
@@ -29,13 +40,27 @@ void MomentSums<T>::add(const T* patches, const T* targets, std::int64_t rows) {
 }
 
 template <class T>
-Moments MomentSums<T>::mean() const {
-  Moments mean = sums_;
+void MomentSums<T>::flush() {
+  for (std::int64_t i = 0; i < width_; ++i)
+    for (std::int64_t j = 0; j <= i && !pending_h_.empty(); ++j)
+      sums_.h.at(i, j) += static_cast<double>(pending_h_[static_cast<std::size_t>(i * width_ + j)]);
+  for (std::size_t i = 0; i < pending_g_.size(); ++i) sums_.g.values[i] += static_cast<double>(pending_g_[i]);
+  std::fill(pending_h_.begin(), pending_h_.end(), 0.0F);
+  std::fill(pending_g_.begin(), pending_g_.end(), 0.0F);
+  pending_ = 0;
+}
+
+template <class T>
+Moments MomentSums<T>::mean() {
+  flush();
+  pending_h_ = {};
+  pending_g_ = {};
   const double factor = 1.0 / static_cast<double>(std::max<std::int64_t>(1, sums_.count));
-  for (double& value : mean.h.values) value *= factor;
-  for (double& value : mean.g.values) value *= factor;
-  mean.targets *= factor;
-  return mean;
+  for (double& value : sums_.h.values) value *= factor;
+  for (double& value : sums_.g.values) value *= factor;
+  sums_.targets *= factor;
+  mirror_lower(sums_.h.values.data(), width_);
+  return std::move(sums_);
 }
 
 template class MomentSums<float>;

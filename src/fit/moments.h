@@ -19,8 +19,8 @@ struct Moments {
   [[nodiscard]] double error(const Matrix& weights) const;
 };
 
-/// Adds up moments block by block. float: each block is summed in float32 (fast), blocks in double. double: everything
-/// in double.
+/// Adds up moments block by block. float: some thousand rows are summed in float32 (fast), these sums in double.
+/// double: everything in double.
 template <class T>
 class MomentSums {
  public:
@@ -31,12 +31,15 @@ class MomentSums {
   /// `patches`: rows x width; `targets`: rows x outputs (null: none, then g and targets stay 0).
   void add(const T* patches, const T* targets, std::int64_t rows);
   [[nodiscard]] std::int64_t count() const noexcept { return sums_.count; }
-  [[nodiscard]] Moments mean() const;
+  /// Takes the sums: nothing can be added afterwards.
+  [[nodiscard]] Moments mean();
 
  private:
-  std::int64_t width_, outputs_;
+  void flush();
+
+  std::int64_t width_, outputs_, pending_ = 0;
   Moments sums_;
-  std::vector<float> scratch_;
+  std::vector<float> pending_h_, pending_g_;
 };
 
 /// Of two parts of the data together.

@@ -35,11 +35,12 @@ double choose_damping(const Moments& train, const Moments& held_out, const Matri
 void refit_in_view(LayerRows& rows, const FitTarget& target, const RidgeFit& fit, const Matrix& inverse, bool constant,
                    std::int64_t passes, Matrix& weights) {
   const Matrix least_squares = weights;
-  std::vector<float> output, scratch;
+  std::vector<float> output, sums;
   for (std::int64_t pass = 0; pass < passes; ++pass) {
     Matrix step(weights.rows, weights.cols);
     const std::vector<float> now = to_floats(weights);
     std::int64_t count = 0;
+    sums.resize(step.values.size());
     rows.for_each([&](const RowBlock& block) {
       output.resize(block.targets.size());
       apply_weights(block.patches.data(), now.data(), block.rows, weights.rows, weights.cols, output.data());
@@ -52,8 +53,9 @@ void refit_in_view(LayerRows& rows, const FitTarget& target, const RidgeFit& fit
         else
           output[i] = dense - sum;
       }
-      add_cross(output.data(), block.patches.data(), block.rows, weights.rows, weights.cols, scratch,
-                step.values.data());
+      std::fill(sums.begin(), sums.end(), 0.0F);
+      add_cross(output.data(), block.patches.data(), block.rows, weights.rows, weights.cols, sums.data());
+      for (std::size_t i = 0; i < sums.size(); ++i) step.values[i] += static_cast<double>(sums[i]);
       count += block.rows;
     });
     const std::int64_t columns = weights.cols - (constant ? 1 : 0);
