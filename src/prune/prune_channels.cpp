@@ -288,7 +288,10 @@ class Job {
       if (group.producers.empty()) continue;
       const ChannelLayer& layer = flow.layers[static_cast<std::size_t>(group.producers[0])];
       const std::string& op = model.graph.nodes[static_cast<std::size_t>(layer.node)].op_type;
-      if (!group.frozen.empty()) result_.skipped.push_back({layer.label, op, "keeps its channels: " + group.frozen});
+      NodeReason entry{layer.label, op, "keeps its channels: " + group.frozen};
+      const bool told = !result_.skipped.empty() && result_.skipped.back().node == entry.node &&
+                        result_.skipped.back().reason == entry.reason;
+      if (!group.frozen.empty() && !told) result_.skipped.push_back(std::move(entry));
     }
   }
 
