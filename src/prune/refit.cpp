@@ -31,6 +31,17 @@ double choose_damping(const Moments& train, const Moments& held_out, const Matri
   return best;
 }
 
+/// Whether old weights with 0 in the removed columns do better than new ones on rows that were not fitted.
+bool zeroing_is_better(const Moments& train, const Moments& held_out, const Matrix& old_weights, const Matrix& zeroed,
+                       bool constant, double damping, const std::vector<std::vector<std::int64_t>>& columns,
+                       const std::vector<std::int64_t>& removed) {
+  RidgeFit fit = damping == kKept ? ridge_around(train.h, old_weights, 1.0, constant)
+                                  : fit_ridge(train, old_weights, damping, constant);
+  Eliminator eliminator({{.inverse = std::move(fit.inverse), .weights = std::move(fit.weights), .columns = columns}});
+  eliminator.remove(removed);
+  return held_out.error(zeroed) < held_out.error(eliminator.weights(0));
+}
+
 /// W += (E[r p^T] + d (W_LS - W)) M with r = what is left of the error once the activation has cut both sides.
 void refit_in_view(LayerRows& rows, const FitTarget& target, const RidgeFit& fit, const Matrix& inverse, bool constant,
                    std::int64_t passes, Matrix& weights) {
@@ -89,8 +100,8 @@ Refit refit_layer(LayerRows& rows, const FitTarget& target, const Matrix& old_we
   const Moments train_mean = train.mean(), held_mean = held.mean(), all = merged(train_mean, held_mean);
   refit.rows = all.count;
   refit.damping = options.damping;
-  if (all.count < kFewRows * rows.width() && held_mean.count > 0)
-    refit.damping = choose_damping(train_mean, held_mean, old_weights, constant, options.damping);
+  const bool few = all.count < kFewRows * rows.width() && held_mean.count > 0;
+  if (few) refit.damping = choose_damping(train_mean, held_mean, old_weights, constant, options.damping);
   const bool kept = refit.damping == kKept;
   RidgeFit fit =
       kept ? ridge_around(all.h, old_weights, 1.0, constant) : fit_ridge(all, old_weights, refit.damping, constant);
@@ -109,6 +120,13 @@ Refit refit_layer(LayerRows& rows, const FitTarget& target, const Matrix& old_we
         for (std::int64_t o = 0; o < zeroed.rows; ++o) zeroed.at(o, column) = 0;
   }
   refit.error_before = all.error(zeroed) / energy.mean();
+  if (few && cut &&
+      zeroing_is_better(train_mean, held_mean, old_weights, zeroed, constant, refit.damping, columns, refit.removed)) {
+    refit.damping = kKept;
+    refit.weights = zeroed;
+    refit.error_after = refit.error_before;
+    return refit;
+  }
   if (target.clipped && !kept && all.count >= kViewRows * rows.width())
     refit_in_view(rows, target, fit, fit.inverse, constant, options.view_passes, refit.weights);
   refit.error_after = all.error(refit.weights) / energy.mean();
