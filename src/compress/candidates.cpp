@@ -39,4 +39,14 @@ std::vector<CandidateSpec> candidate_specs(const Model& rewritten, const Compres
   return specs;
 }
 
+std::vector<CandidateSpec> pruned_specs(const Model& rewritten, const CompressOptions& options) {
+  std::vector<CandidateSpec> specs;
+  if (!holds(rewritten, {"Conv", "ConvTranspose", "Gemm", "MatMul"})) return specs;
+  std::string common = fmt::format(" samples={}", options.calibration_samples);
+  if (!options.exclude.empty()) common += " exclude=\"" + join(options.exclude, ",") + "\"";
+  for (const char* speedup : {"1.2", "1.5", "2"})
+    specs.push_back({fmt::format("pruned {}x", speedup), fmt::format("prune speedup={}{}", speedup, common)});
+  return specs;
+}
+
 }  // namespace pare

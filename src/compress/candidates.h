@@ -15,4 +15,7 @@ struct CandidateSpec {
 /// Beyond the rewritten float model, in the order of the table.
 [[nodiscard]] std::vector<CandidateSpec> candidate_specs(const Model& rewritten, const CompressOptions& options);
 
+/// Ever faster networks of fewer channels and blocks, in the order in which they are tried.
+[[nodiscard]] std::vector<CandidateSpec> pruned_specs(const Model& rewritten, const CompressOptions& options);
+
 }  // namespace pare

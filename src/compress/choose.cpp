@@ -12,12 +12,6 @@ namespace {
 // Candidates whose speeds lie so close are told apart by their accuracy, then by their size.
 constexpr double kSameSpeed = 0.03;
 
-/// The loss in the unit of Goal::max_drop: positive is worse.
-double loss(const Evaluation& original, double difference) {
-  if (higher_is_better(original.metric)) return -difference;
-  return original.value > 0 ? difference / original.value : difference;
-}
-
 struct Judgement {
   bool accurate = false, fast = false, small = false;
   double measured_loss = 0, largest_loss = 0;
@@ -64,6 +58,11 @@ std::int64_t best_of(const CompressResult& result, const std::vector<std::int64_
 }
 
 }  // namespace
+
+double loss(const Evaluation& original, double difference) {
+  if (higher_is_better(original.metric)) return -difference;
+  return original.value > 0 ? difference / original.value : difference;
+}
 
 void choose(CompressResult& result, const Goal& goal) {
   std::vector<std::int64_t> meeting, accurate, accurate_and_small;

@@ -18,7 +18,12 @@ bool single_number(const Tensor& tensor) {
   return !tensor.empty() && tensor.dtype() == DType::kFloat32 && tensor.element_count() == 1;
 }
 
+}  // namespace
+
 void find_bounds(const Graph& graph, const GraphIndex& index, FitTarget& target) {
+  target.clipped = false;
+  target.lower = -std::numeric_limits<float>::infinity();
+  target.upper = std::numeric_limits<float>::infinity();
   const std::int64_t reader = index.sole_consumer(through_identities(graph, index, target.value));
   if (reader < 0) return;
   const Node& node = graph.nodes[static_cast<std::size_t>(reader)];
@@ -35,8 +40,6 @@ void find_bounds(const Graph& graph, const GraphIndex& index, FitTarget& target)
     if (!high.empty()) target.upper = high.data<float>()[0];
   }
 }
-
-}  // namespace
 
 FitTarget find_target(const Graph& graph, const GraphIndex& index, const LinearLayer& layer,
                       const std::unordered_map<std::string, Shape>& shapes,

@@ -22,6 +22,9 @@ struct FitTarget {
   float lower = -std::numeric_limits<float>::infinity(), upper = std::numeric_limits<float>::infinity();
 };
 
+/// Sets the bounds from what reads `target.value`.
+void find_bounds(const Graph& graph, const GraphIndex& index, FitTarget& target);
+
 /// `known_before`: whether a value is at hand before the layer runs. `shapes`: of all values.
 [[nodiscard]] FitTarget find_target(const Graph& graph, const GraphIndex& index, const LinearLayer& layer,
                                     const std::unordered_map<std::string, Shape>& shapes,

@@ -15,6 +15,22 @@
 namespace pare {
 namespace {
 
+/// The layer whose output a block's body adds to the shortcut, -1 if what it adds is no layer's output.
+std::int64_t last_layer(const Graph& graph, const GraphIndex& index, const ChannelFlow& flow,
+                        const DropCandidate& drop) {
+  const Node& add = graph.nodes.at(static_cast<std::size_t>(drop.add));
+  for (const std::string& input : add.inputs) {
+    if (input == drop.shortcut) continue;
+    std::int64_t maker = index.producer(input);
+    while (maker >= 0 && (graph.nodes[static_cast<std::size_t>(maker)].is("Identity") ||
+                          graph.nodes[static_cast<std::size_t>(maker)].is("Dropout")))
+      maker = index.producer(graph.nodes[static_cast<std::size_t>(maker)].input(0));
+    for (std::size_t layer = 0; layer < flow.layers.size(); ++layer)
+      if (flow.layers[layer].node == maker) return static_cast<std::int64_t>(layer);
+  }
+  return -1;
+}
+
 class Repairer {
  public:
   Repairer(const Model& model, const ChannelFlow& flow, const std::vector<GroupCut>& cuts, const Dataset& data,
@@ -26,6 +42,7 @@ class Repairer {
   RepairResult run(ProgressSink& progress) {
     set_blas_threads(options_.session.threads);
     decide();
+    decide_drops();
     find_order();
     LockstepOptions lockstep_options{.samples = options_.samples, .seed = options_.seed};
     lockstep_options.session = options_.session;
@@ -36,6 +53,11 @@ class Repairer {
       stops.push_back(std::move(stop));
     }
     Lockstep lockstep(model_, std::move(stops), changing_, flow_.trace->shapes, data_, lockstep_options);
+    for (LinearLayer& layer : silent_) {
+      std::fill(layer.weight.begin(), layer.weight.end(), 0.0F);
+      std::fill(layer.bias.begin(), layer.bias.end(), 0.0F);
+      write_linear_layer(lockstep.model(), layer);
+    }
     for (const std::int64_t layer : zeroed_) {
       std::vector<std::int64_t> channels;
       for (std::size_t c = 0; c < layer_at(layer).inputs.size(); ++c)
@@ -89,6 +111,40 @@ class Repairer {
     }
   }
 
+  void decide_drops() {
+    for (const DropCandidate& drop : options_.drops) {
+      const std::int64_t last = last_layer(model_.graph, index_, flow_, drop);
+      ReadLayer read = last < 0 ? ReadLayer{} : read_linear_layer(model_.graph, index_, layer_at(last).node);
+      if (!read.layer)
+        fail(ErrorCode::kInvalidArgument, "prune: the block that ends in {} cannot go: {}",
+             node_label(model_.graph.nodes[static_cast<std::size_t>(drop.add)], drop.add), read.reason);
+      dropped_.insert(drop.body.begin(), drop.body.end());
+      silenced_.insert(read.layer->node);
+      changing_.push_back(read.layer->node);
+      silent_.push_back(std::move(*read.layer));
+      jumps_[drop.shortcut] = model_.graph.nodes[static_cast<std::size_t>(drop.add)].output(0);
+    }
+  }
+
+  /// A value and what an activation that alone follows makes of it; the shortcut of a dropped block may be either.
+  const std::string* jump_from(const std::string& value) const {
+    if (const auto jump = jumps_.find(value); jump != jumps_.end()) return &jump->second;
+    for (const GraphIndex::Use& use : index_.uses(value)) {
+      const Node& node = model_.graph.nodes[static_cast<std::size_t>(use.node)];
+      if (!node.is("Relu") && !node.is("Clip")) continue;
+      if (const auto jump = jumps_.find(node.output(0)); jump != jumps_.end()) return &jump->second;
+    }
+    return nullptr;
+  }
+
+  /// Where the blocks right behind a layer go, it stands in for the last of them.
+  FitTarget jumped(FitTarget target) const {
+    const std::string first = target.value;
+    while (const std::string* jump = jump_from(target.value)) target.value = *jump;
+    if (target.value != first) find_bounds(model_.graph, index_, target);
+    return target;
+  }
+
   bool loses_inputs(std::int64_t layer) const {
     if (layer_at(layer).depthwise) return false;
     if (choices_.contains(layer)) return true;
@@ -109,23 +165,27 @@ class Repairer {
       bool affected = std::any_of(reads.begin(), reads.end(), [&](const auto& name) { return differs.contains(name); });
       if (const auto found = layer_of.find(node_index); found != layer_of.end()) {
         const bool loses = loses_inputs(found->second);
-        if (loses || affected) add_layer(found->second, loses, place);
-        affected = affected || loses;
+        if (silenced_.contains(node_index))
+          affected = true;
+        else if (!dropped_.contains(node_index))
+          affected = add_layer(found->second, loses, affected, place) || affected || loses;
       }
       if (!affected) continue;
       for (const std::string& name : node.outputs) differs.insert(name);
     }
   }
 
-  void add_layer(std::int64_t layer, bool loses, const std::map<std::int64_t, std::int64_t>& place) {
-    if (layer_at(layer).depthwise) return;
+  /// True if the layer is fitted.
+  bool add_layer(std::int64_t layer, bool loses, bool affected, const std::map<std::int64_t, std::int64_t>& place) {
+    if (layer_at(layer).depthwise) return false;
     ReadLayer read = read_consumer(model_, index_, layer_at(layer));
     if (!read.layer) {
+      if (!loses && !affected) return false;
       result_.notes.push_back(layer_at(layer).label + ": not refitted, " + read.reason);
-      if (!loses) return;
+      if (!loses) return false;
       zeroed_.push_back(layer);
       changing_.push_back(layer_at(layer).node);
-      return;
+      return false;
     }
     const std::int64_t at = place.at(layer_at(layer).node);
     targets_[layer] =
@@ -137,6 +197,7 @@ class Repairer {
     if (read.layer->end != read.layer->node) changing_.push_back(read.layer->end);
     layers_.emplace(layer, std::move(*read.layer));
     fitted_.push_back(layer);
+    return true;
   }
 
   void refit(Lockstep& lockstep, std::int64_t at) {
@@ -183,6 +244,9 @@ class Repairer {
   std::map<std::int64_t, std::vector<const GroupCut*>> choices_;  ///< layer -> groups that choose there
   std::map<std::int64_t, RemovedClasses> gone_;                   ///< by group
   std::unordered_set<ChannelClass> removed_;
+  std::unordered_set<std::int64_t> dropped_, silenced_;  ///< nodes of the bodies that go, and their last layers
+  std::vector<LinearLayer> silent_;
+  std::map<std::string, std::string> jumps_;              ///< shortcut of a dropped block -> output of its Add
   std::vector<std::int64_t> fitted_, zeroed_, changing_;  ///< layers, layers, nodes
   std::map<std::int64_t, LinearLayer> layers_;
   std::map<std::int64_t, FitTarget> targets_;
@@ -190,6 +254,13 @@ class Repairer {
 };
 
 }  // namespace
+
+bool can_silence(const Model& model, const ChannelFlow& flow, const DropCandidate& drop) {
+  const GraphIndex index(model.graph);
+  const std::int64_t last = last_layer(model.graph, index, flow, drop);
+  return last >= 0 &&
+         read_linear_layer(model.graph, index, flow.layers[static_cast<std::size_t>(last)].node).layer.has_value();
+}
 
 RepairResult prune_and_repair(const Model& model, const ChannelFlow& flow, const std::vector<GroupCut>& cuts,
                               const Dataset& data, const RepairOptions& options, ProgressSink& progress) {

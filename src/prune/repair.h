@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "budget/curve.h"
 #include "pare/channels.h"
 #include "pare/dataset.h"
 #include "pare/progress.h"
@@ -27,6 +28,9 @@ struct RepairOptions {
   double damping = 1e-3;         ///< pull towards the old weights, relative to the mean energy of a layer's inputs
   std::int64_t view_passes = 3;  ///< refits that leave out what the activation cuts off anyway
   SessionOptions session{};      ///< its threads also for the matrix products
+  /// Residual blocks whose bodies go: the last layer of each body becomes zero. The layer that makes the shortcut is
+  /// fitted to what the dense network has behind the last dropped block of the run.
+  std::vector<DropCandidate> drops = {};
 };
 
 struct LayerRepair {
@@ -46,8 +50,11 @@ struct RepairResult {
   std::vector<std::string> notes;  ///< layers that could not be refitted, with reasons
 };
 
+/// Whether the last layer of a block's body can be zeroed, so that the block can go.
+[[nodiscard]] bool can_silence(const Model& model, const ChannelFlow& flow, const DropCandidate& drop);
+
 /// Throws Error(kInvalidArgument) for a cut of a frozen or unknown group, of all its classes, or without an order where
-/// one is needed.
+/// one is needed, and for a block that cannot be silenced.
 [[nodiscard]] RepairResult prune_and_repair(const Model& model, const ChannelFlow& flow,
                                             const std::vector<GroupCut>& cuts, const Dataset& data,
                                             const RepairOptions& options = {},

@@ -189,6 +189,7 @@ inline std::vector<ErrorCurve> random_curves(const ChannelFlow& flow, std::uint6
   Rng rng(seed);
   std::vector<ErrorCurve> curves;
   for (std::size_t g = 0; g < flow.groups.size(); ++g) {
+    if (flow.groups[g].classes.size() < 2) continue;
     ErrorCurve curve{.group = static_cast<std::int64_t>(g), .order = flow.groups[g].classes, .error = {0}};
     curve.order.pop_back();
     std::vector<double> steps;
