@@ -21,12 +21,15 @@ std::vector<float> to_floats(const Matrix& a) { return {a.values.begin(), a.valu
 /// Damping with the least error on rows that were not fitted; infinite: the old weights are best.
 double choose_damping(const Moments& train, const Moments& held_out, const Matrix& old_weights, bool constant,
                       double least) {
-  double best = kKept, best_error = held_out.error(old_weights);
+  double best = kKept, best_error = held_out.error(old_weights), last_error = kKept;
   for (const double factor : {1.0, 10.0, 100.0, 1000.0}) {
     const double error = held_out.error(fit_ridge(train, old_weights, least * factor, constant).weights);
-    if (error >= best_error) continue;
-    best_error = error;
-    best = least * factor;
+    if (error < best_error) {
+      best_error = error;
+      best = least * factor;
+    }
+    if (error > last_error) break;  // one valley: from here it climbs to the old weights
+    last_error = error;
   }
   return best;
 }
