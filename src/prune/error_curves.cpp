@@ -8,11 +8,16 @@
 #include "core/parallel.h"
 #include "fit/eliminate.h"
 #include "fit/ridge.h"
+#include "ops/macs.h"
 #include "prune/consumer.h"
 #include "prune/output_error.h"
 
 namespace pare {
 namespace {
+
+/// Multiply-accumulates that all measurements of the outputs together may take: about a minute of one core.
+constexpr double kMeasuredMacs = 2e12;
+constexpr std::int64_t kLeastMeasured = 8;
 
 /// What is kept of a consumer until the last of its groups is done.
 struct Problem {
@@ -44,7 +49,7 @@ class CurveMaker {
     lockstep_options.session = options_.session;
     Lockstep lockstep(model_, stops, {}, flow_.trace->shapes, data_, lockstep_options);
     if (options_.measured_samples > 0)
-      output_error_.emplace(model_, data_, options_.measured_samples, options_.seed + 1, options_.session);
+      output_error_.emplace(model_, data_, measured_samples(), options_.seed + 1, options_.session);
     ProgressTask task(progress, "measure channel groups", static_cast<std::int64_t>(stops.size()), "layers");
     while (lockstep.next()) {
       const std::int64_t layer = layers[lockstep.stop()];
@@ -69,6 +74,22 @@ class CurveMaker {
   bool known_before(const std::string& value, std::int64_t place) const {
     const std::int64_t maker = index_.producer(value);
     return maker < 0 || place_.at(maker) < place;
+  }
+
+  /// Fewer for large networks with many groups.
+  std::int64_t measured_samples() const {
+    double macs = 0, traced = 1;
+    const ShapeOf shape_of = [&](std::string_view value) -> std::optional<Shape> {
+      const auto found = flow_.trace->shapes.find(std::string(value));
+      return found == flow_.trace->shapes.end() ? std::nullopt : std::optional<Shape>(found->second);
+    };
+    for (const Node& node : model_.graph.nodes) macs += static_cast<double>(node_macs(node, shape_of).value_or(0));
+    for (const ValueInfo& input : model_.graph.inputs)
+      if (const auto shape = shape_of(input.name); shape && !shape->empty())
+        traced = std::max(traced, static_cast<double>((*shape)[0]));
+    const double each = std::max(1.0, macs / traced * static_cast<double>(pending_.size()));
+    const auto affordable = std::max(kLeastMeasured, static_cast<std::int64_t>(std::min(1e9, kMeasuredMacs / each)));
+    return std::min(options_.measured_samples, affordable);
   }
 
   void plan(std::vector<Stop>& stops, std::vector<std::int64_t>& layers) {

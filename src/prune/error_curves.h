@@ -15,7 +15,7 @@ namespace pare {
 
 struct CurveOptions {
   std::int64_t samples = 512;          ///< for the moments
-  std::int64_t measured_samples = 64;  ///< for the error of the outputs; 0: not measured
+  std::int64_t measured_samples = 64;  ///< at most, for the error of the outputs; 0: not measured
   std::uint64_t seed = 0;
   double damping = 1e-3;
   SessionOptions session{};  ///< its threads also for the matrix products

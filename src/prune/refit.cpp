@@ -21,14 +21,28 @@ std::vector<float> to_floats(const Matrix& a) { return {a.values.begin(), a.valu
 /// Damping with the least error on rows that were not fitted; infinite: the old weights are best.
 double choose_damping(const Moments& train, const Moments& held_out, const Matrix& old_weights, bool constant,
                       double least) {
-  double best = kKept, best_error = held_out.error(old_weights);
+  double best = kKept, best_error = held_out.error(old_weights), last_error = kKept;
   for (const double factor : {1.0, 10.0, 100.0, 1000.0}) {
     const double error = held_out.error(fit_ridge(train, old_weights, least * factor, constant).weights);
-    if (error >= best_error) continue;
-    best_error = error;
-    best = least * factor;
+    if (error < best_error) {
+      best_error = error;
+      best = least * factor;
+    }
+    if (error > last_error) break;  // one valley: from here it climbs to the old weights
+    last_error = error;
   }
   return best;
+}
+
+/// Whether old weights with 0 in the removed columns do better than new ones on rows that were not fitted.
+bool zeroing_is_better(const Moments& train, const Moments& held_out, const Matrix& old_weights, const Matrix& zeroed,
+                       bool constant, double damping, const std::vector<std::vector<std::int64_t>>& columns,
+                       const std::vector<std::int64_t>& removed) {
+  RidgeFit fit = damping == kKept ? ridge_around(train.h, old_weights, 1.0, constant)
+                                  : fit_ridge(train, old_weights, damping, constant);
+  Eliminator eliminator({{.inverse = std::move(fit.inverse), .weights = std::move(fit.weights), .columns = columns}});
+  eliminator.remove(removed);
+  return held_out.error(zeroed) < held_out.error(eliminator.weights(0));
 }
 
 /// W += (E[r p^T] + d (W_LS - W)) M with r = what is left of the error once the activation has cut both sides.
@@ -89,8 +103,8 @@ Refit refit_layer(LayerRows& rows, const FitTarget& target, const Matrix& old_we
   const Moments train_mean = train.mean(), held_mean = held.mean(), all = merged(train_mean, held_mean);
   refit.rows = all.count;
   refit.damping = options.damping;
-  if (all.count < kFewRows * rows.width() && held_mean.count > 0)
-    refit.damping = choose_damping(train_mean, held_mean, old_weights, constant, options.damping);
+  const bool few = all.count < kFewRows * rows.width() && held_mean.count > 0;
+  if (few) refit.damping = choose_damping(train_mean, held_mean, old_weights, constant, options.damping);
   const bool kept = refit.damping == kKept;
   RidgeFit fit =
       kept ? ridge_around(all.h, old_weights, 1.0, constant) : fit_ridge(all, old_weights, refit.damping, constant);
@@ -109,6 +123,13 @@ Refit refit_layer(LayerRows& rows, const FitTarget& target, const Matrix& old_we
         for (std::int64_t o = 0; o < zeroed.rows; ++o) zeroed.at(o, column) = 0;
   }
   refit.error_before = all.error(zeroed) / energy.mean();
+  if (few && cut &&
+      zeroing_is_better(train_mean, held_mean, old_weights, zeroed, constant, refit.damping, columns, refit.removed)) {
+    refit.damping = kKept;
+    refit.weights = zeroed;
+    refit.error_after = refit.error_before;
+    return refit;
+  }
   if (target.clipped && !kept && all.count >= kViewRows * rows.width())
     refit_in_view(rows, target, fit, fit.inverse, constant, options.view_passes, refit.weights);
   refit.error_after = all.error(refit.weights) / energy.mean();

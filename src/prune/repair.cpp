@@ -188,11 +188,15 @@ class Repairer {
       return false;
     }
     const std::int64_t at = place.at(layer_at(layer).node);
-    targets_[layer] =
+    const FitTarget own =
         find_target(model_.graph, index_, *read.layer, flow_.trace->shapes, [&](const std::string& value) {
           const std::int64_t maker = index_.producer(value);
           return maker < 0 || place.at(maker) < at;
         });
+    const FitTarget target = jumped(own);
+    // Nothing has changed so far: the layer is as good as it gets.
+    if (!loses && !affected && target.value == own.value) return false;
+    targets_[layer] = target;
     changing_.push_back(read.layer->node);
     if (read.layer->end != read.layer->node) changing_.push_back(read.layer->end);
     layers_.emplace(layer, std::move(*read.layer));
