@@ -217,8 +217,8 @@ class Job {
     curve_options.session = context_.session;
     ErrorCurves curves = error_curves(model, flow, *context_.data, curve_options, *context_.progress);
     for (std::string& note : curves.notes) result_.notes.push_back(std::move(note));
-    // Errors of blocks compare with scaled ones alone.
-    if (drops.empty()) add(std::move(curves.local), {});
+    // Each kind of curve is the better one for some networks; errors of blocks compare with scaled ones alone.
+    add(std::move(curves.local), {});
     if (!target_.by_layer) add(std::move(curves.scaled), std::move(drops));
     return all;
   }
