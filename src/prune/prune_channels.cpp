@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::int64_t kJudgedSamples = 128;
 constexpr double kTimingSeconds = 1;
+constexpr std::int64_t kBlock = 4;  ///< runtimes compute other widths slower than the next larger multiple
 constexpr int kAttempts = 4;
 
 /// What can go, what it costs in accuracy, and what is saved.
@@ -139,9 +140,10 @@ class Job {
       widths.keep *= 0.98 * keep / share;
       return true;
     }
-    const bool free_widths = options_.integer("round") == 0 && widths.limits.align == 1 && !target_.by_layer;
+    const bool free_widths =
+        options_.integer("round") == 0 && !target_.by_layer && widths.limits.align < runtime_block();
     if (!free_widths || speed.verdict != Verdict::kSlower) return false;
-    widths.limits.align = runtime_block() / 2;
+    widths.limits.align *= 2;
     for (auto& [group, limits] : widths.by_group) limits.align = widths.limits.align;
     return true;
   }
@@ -176,7 +178,7 @@ class Job {
     WidthOptions widths;
     widths.keep = keep;
     widths.limits.align = options_.integer("round");
-    if (widths.limits.align == 0) widths.limits.align = target_.kind == CostKind::kMilliseconds ? 4 : 1;
+    if (widths.limits.align == 0) widths.limits.align = target_.by_layer ? 1 : kBlock;
     widths.limits.most = options_.number("cap");
     widths.limits.floor = options_.integer("floor");
     for (std::size_t g = 0; g < flow.groups.size(); ++g)

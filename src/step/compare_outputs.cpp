@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
 #include "core/fail.h"
 
@@ -117,9 +118,17 @@ OutputTolerance tolerance_for(const Model& model) {
     tolerance.share = 0.02;
     tolerance.mean_square = true;
   }
-  for (const Node& node : graph.nodes)
+  // What such an operator makes keeps its scale where it is only moved, joined or averaged.
+  std::unordered_set<std::string> saturated;
+  for (const Node& node : graph.nodes) {
     for (const char* op : {"Sigmoid", "HardSigmoid", "Softmax", "Tanh", "Erf"})
-      if (node.is(op) && graph.find_output(node.output(0)) != nullptr) tolerance.saturating.push_back(node.output(0));
+      if (node.is(op)) saturated.insert(node.output(0));
+    for (const char* op : {"ReduceMean", "Concat", "Reshape", "Transpose", "Slice", "Gather", "Unsqueeze", "Squeeze",
+                           "Identity", "Flatten"})
+      if (node.is(op) && saturated.contains(node.input(0))) saturated.insert(node.outputs.begin(), node.outputs.end());
+  }
+  for (const ValueInfo& output : graph.outputs)
+    if (saturated.contains(output.name)) tolerance.saturating.push_back(output.name);
   return tolerance;
 }
 
