@@ -4,11 +4,14 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_set>
 
+#include "budget/part_model.h"
 #include "budget/value_channels.h"
 #include "core/fail.h"
 #include "core/words.h"
+#include "ops/constant_roots.h"
 #include "ops/macs.h"
 #include "ops/parameters.h"
 #include "pare/inspect.h"
@@ -33,7 +36,9 @@ class Counter {
         graph_(model.graph),
         flow_(flow),
         curves_(curves),
-        index_(model.graph),
+        model_(model),
+        constants_(model.graph),
+        index_(constants_.index()),
         places_(places(flow, curves)),
         drops_of_(drops_of_nodes(model.graph.nodes.size(), drops)) {
     InspectOptions options;
@@ -51,6 +56,7 @@ class Counter {
   Cost run() {
     if (kind_ == CostKind::kMacs || kind_ == CostKind::kChannels) {
       for (const ChannelLayer& layer : flow_.layers) kind_ == CostKind::kMacs ? macs(layer) : channels(layer);
+      if (kind_ == CostKind::kMacs) products_of_data();
     } else {
       const ChannelsOfValues values = channels_of_values(graph_, flow_);
       for (std::size_t i = 0; i < graph_.nodes.size(); ++i) stored(i, values);
@@ -90,6 +96,48 @@ class Counter {
                                  [this](std::string_view value) { return shape_of(value); });
     if (count) add(layer_blocks(layer, flow_, curves_, places_), static_cast<double>(*count), layer.node);
   }
+
+  /// Products of two computed values (attention) shrink evenly with the classes of a group that reaches them: one cut
+  /// of each such group tells by how much.
+  void products_of_data() {
+    std::set<std::int64_t> products;
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
+      if (layer_at_[i] < 0 && has_macs(graph_.nodes[i]) && !constants_.computes_constants(graph_.nodes[i]))
+        products.insert(static_cast<std::int64_t>(i));
+    if (products.empty() || !flow_.inputs) return;
+    std::map<std::int64_t, std::vector<CostTable>> left;  // by node, what stays of it
+    for (const ErrorCurve& curve : curves_) {
+      const std::set<std::int64_t> reached = nodes_of_group(graph_, index_, flow_, curve.group);
+      if (std::none_of(products.begin(), products.end(), [&](std::int64_t node) { return reached.contains(node); }))
+        continue;
+      const Model cut = remove_channels(model_, flow_, {curve.order[0]});
+      const Trace trace = trace_model(cut, *flow_.inputs);
+      for (const Node& node : cut.graph.nodes) {
+        const std::int64_t before = index_.producer(node.output(0));
+        if (!products.contains(before)) continue;
+        const double whole = products_in(graph_.nodes[static_cast<std::size_t>(before)], *flow_.trace);
+        const double lost = whole > 0 ? 1 - products_in(node, trace) / whole : 0;
+        if (lost <= 0) continue;
+        CostTable table{.group = curve.group};
+        for (std::size_t n = 0; n <= curve.order.size(); ++n)
+          table.by_removed.push_back(1 - static_cast<double>(n) * lost);
+        left[before].push_back(std::move(table));
+      }
+    }
+    for (auto& [node, tables] : left) {
+      CostPart part{.in = {.fixed = 1}, .out = {.tables = {std::move(tables[0])}}};
+      if (tables.size() > 1) part.in = {.tables = {std::move(tables[1])}};
+      add({std::move(part)}, products_in(graph_.nodes[static_cast<std::size_t>(node)], *flow_.trace), node);
+    }
+  }
+  double products_in(const Node& node, const Trace& trace) const {
+    const auto macs = node_macs(node, [&](std::string_view value) -> std::optional<Shape> {
+      const auto found = trace.shapes.find(std::string(value));
+      return found == trace.shapes.end() ? std::nullopt : std::optional(found->second);
+    });
+    return static_cast<double>(macs.value_or(0));
+  }
+
   void channels(const ChannelLayer& layer) {
     if (layer.depthwise) return;
     constant_ += static_cast<double>(layer.outputs.size());
@@ -104,19 +152,27 @@ class Counter {
     const auto at = static_cast<std::int64_t>(index);
     const auto product = product_inputs(node);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const Tensor constant = index_.constant(node.inputs[i]);
-      if (constant.empty() || seen_.contains(node.inputs[i])) continue;
-      const bool parameter = is_parameter(node, i, constant.dtype(), constant.element_count());
-      if (kind_ == CostKind::kParameters && !parameter) continue;
-      seen_.insert(node.inputs[i]);
-      const auto amount =
-          static_cast<double>(kind_ == CostKind::kParameters ? constant.element_count() : constant.size_bytes());
+      const std::string& value = node.inputs[i];
+      if (!constants_.is_constant(value) || seen_.contains(value)) continue;
+      const auto shape = shape_of(value);
+      if (!shape) continue;
+      double amount = 0;
+      if (kind_ == CostKind::kBytes) {
+        amount = static_cast<double>(index_.constant(value).size_bytes());  // 0: computed from others
+      } else {
+        const auto dtype = flow_.trace->dtypes.find(value);
+        const std::int64_t elements = element_count(*shape);
+        if (dtype != flow_.trace->dtypes.end() && is_parameter(node, i, dtype->second, elements))
+          amount = static_cast<double>(elements);
+      }
+      if (amount == 0) continue;
+      seen_.insert(value);
       const std::int64_t layer = layer_at_[index];
       if (layer >= 0 && product && i == product->weight) {
         add(layer_blocks(flow_.layers[static_cast<std::size_t>(layer)], flow_, curves_, places_), amount, at);
         continue;
       }
-      add({{.in = {.fixed = 1}, .out = follower(node, i, constant.shape(), values)}}, amount, at);
+      add({{.in = {.fixed = 1}, .out = follower(node, i, *shape, values)}}, amount, at);
     }
   }
 
@@ -132,7 +188,9 @@ class Counter {
   const Graph& graph_;
   const ChannelFlow& flow_;
   const std::vector<ErrorCurve>& curves_;
-  GraphIndex index_;
+  const Model& model_;
+  ConstantRoots constants_;
+  const GraphIndex& index_;
   std::vector<std::int64_t> places_;
   std::vector<std::vector<std::int64_t>> drops_of_;
   std::vector<std::int64_t> layer_at_;

@@ -14,10 +14,10 @@ enum class CostKind { kMacs, kParameters, kBytes, kChannels, kMilliseconds };
 /// "macs", "params", "bytes", "channels", "ms"; throws Error(kInvalidArgument).
 [[nodiscard]] CostKind parse_cost(std::string_view word);
 
-/// Exact for MACs of all layers, however they are grouped, and for the parameters and bytes of layers and of what
-/// follows their channels one to one (biases, normalization, slopes; value_channels.h); everything else counts as if it
-/// stayed as it is. Bytes are those of stored tensors. Channels are those that layers other than depthwise ones make.
-/// Not for kMilliseconds (latency_table.h).
+/// Exact for MACs of all layers, however they are grouped, and of products of two computed values (flow.inputs), and
+/// for the parameters and bytes of layers and of what follows their channels one to one (biases, normalization, slopes;
+/// value_channels.h); everything else counts as if it stayed as it is. Bytes are those of stored tensors. Channels are
+/// those that layers other than depthwise ones make. Not for kMilliseconds (latency_table.h).
 [[nodiscard]] Cost count_costs(CostKind kind, const Model& model, const ChannelFlow& flow,
                                const std::vector<ErrorCurve>& curves, const std::vector<DropCandidate>& drops = {});
 

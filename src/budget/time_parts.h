@@ -12,7 +12,7 @@ namespace pare {
 struct TimePartsOptions {
   double budget_s = 0.5;        ///< for all together, warm-up included
   std::int64_t min_rounds = 9;  ///< even if the budget is spent
-  std::int64_t max_rounds = 60;
+  std::int64_t max_rounds = 40;
   double block_ms = 0.5;  ///< runs are repeated inside a block until it lasts this long
   std::uint64_t seed = 0;
 };

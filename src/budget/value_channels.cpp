@@ -69,7 +69,7 @@ class Spread {
     for (const ChannelLayer& layer : flow.layers) {
       const Node& node = graph.nodes[static_cast<std::size_t>(layer.node)];
       is_layer_[static_cast<std::size_t>(layer.node)] = true;
-      const bool along_last = node.op_type == "MatMul" || node.op_type == "Gemm";
+      const bool along_last = node.op_type.ends_with("MatMul") || node.op_type.ends_with("Gemm");
       const auto inputs = product_inputs(node);
       set(node.input(inputs ? inputs->data : 0), along_last, layer.inputs);
       set(node.output(0), along_last, layer.outputs);
@@ -165,7 +165,8 @@ std::int64_t follower_axis(const Node& node, std::size_t input, const Shape& con
   const auto channels = static_cast<std::int64_t>(output.classes.size());
   const auto rank = static_cast<std::int64_t>(constant.size());
   if (channels < 2) return -1;
-  if (node.is("BatchNormalization") || node.is("InstanceNormalization") || node.is("Conv") || node.is("ConvTranspose"))
+  if (node.is("BatchNormalization") || node.is("InstanceNormalization") || node.is("ConvTranspose") ||
+      node.op_type.ends_with("Conv"))  // FusedConv of ONNX Runtime too
     return input > 0 && rank == 1 && constant[0] == channels ? 0 : -1;
   // Broadcasting aligns from the last dimension.
   const std::int64_t axis = output.axis - (output_rank - rank);

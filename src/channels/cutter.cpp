@@ -184,8 +184,9 @@ void Cutter::set_entries(std::int64_t node, std::size_t input, const std::map<st
   if (entries.empty()) return;
   if (const Tensor list = current(node, input); !list.empty())
     return set_constant(node, input, with_entries(list, entries));
-  const Node* concat = maker(flow_.graph(), flow_.constants().index(), this->node(node).input(input));
-  if (concat == nullptr || !concat->is("Concat")) return;
+  const std::string& name = this->node(node).input(input);
+  const Node* concat = maker(flow_.graph(), flow_.constants().index(), name);
+  if (concat == nullptr || !concat->is("Concat")) return set_computed(node, input, entries);
   const std::int64_t at = flow_.constants().index().producer(concat->output(0));
   std::int64_t start = 0;
   for (std::size_t piece = 0; piece < concat->inputs.size(); ++piece) {
@@ -195,10 +196,21 @@ void Cutter::set_entries(std::int64_t node, std::size_t input, const std::map<st
     std::map<std::int64_t, std::int64_t> own;
     for (const auto& [position, value] : entries)
       if (position >= start && position < start + length) own[position - start] = value;
-    if (const Tensor list = current(at, piece); !own.empty() && !list.empty())
-      set_constant(at, piece, with_entries(list, own));
+    set_entries(at, piece, own);
     start += length;
   }
+}
+
+/// A list that the graph computes: as a constant if all of it is known, however it runs; else it is left to adapt.
+void Cutter::set_computed(std::int64_t node, std::size_t input, const std::map<std::int64_t, std::int64_t>& entries) {
+  const std::string name = this->node(node).input(input);
+  const auto seen = flow_.trace().contents.find(name);
+  if (seen == flow_.trace().contents.end() || is_float(seen->second.dtype())) return;
+  const bool all = static_cast<std::int64_t>(entries.size()) == seen->second.element_count();
+  if (!all && !flow_.constants().is_constant(name)) return;
+  std::string& target = this->node(node).inputs[input];
+  target = names_.fresh(name + "_cut");
+  model_.graph.initializers.set(target, with_entries(seen->second, entries));
 }
 
 /// A constant that all its users want alike changes in its place; others get copies of their own.

@@ -47,6 +47,7 @@ class Cutter {
     std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>> cuts;  ///< of one that is computed
     bool uniform = false;  ///< only its size counts: it must be one value everywhere
   };
+  void set_computed(std::int64_t node, std::size_t input, const std::map<std::int64_t, std::int64_t>& entries);
   [[nodiscard]] Tensor current(std::int64_t node, std::size_t input) const;
   void store_shared();
   void store(const std::string& name, const std::vector<std::pair<std::int64_t, std::size_t>>& users);

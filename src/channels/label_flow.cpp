@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "channels/counted.h"
 #include "channels/rules.h"
 #include "core/fail.h"
 
@@ -65,6 +66,15 @@ LabelFlow::LabelFlow(const Graph& graph, const Trace& trace, std::int64_t opset,
           for (const Unit unit : entry->second.units) units_.freeze(unit, flow.reason(reason));
   }
   freeze_outputs();
+  freeze_counted(
+      graph, trace, constants_,
+      [&](const std::string& value) -> const Labels* {
+        const auto entry = labels_.find(value);
+        return entry == labels_.end() ? nullptr : &entry->second;
+      },
+      [&](const Labels& labels, const std::string& reason) {
+        for (const Unit unit : labels.units) units_.freeze(unit, reason);
+      });
   resolve();
 }
 

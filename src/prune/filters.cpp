@@ -29,7 +29,10 @@ Layout layout_of(const Node& node, const Shape& shape) {
             .block_start = inputs * shape[1] * kernel,
             .channel_step = kernel};
   }
-  if (node.is("Conv") || (node.is("Gemm") && node.int_or("transB", 0) != 0)) {
+  // FusedConv and FusedGemm of ONNX Runtime too.
+  const bool by_rows =
+      node.op_type.ends_with("Conv") || (node.op_type.ends_with("Gemm") && node.int_or("transB", 0) != 0);
+  if (by_rows) {
     const std::int64_t row = shape[1] * kernel;
     return {.channels = shape[0], .outer = 1, .inner = row, .step = row, .block = shape[0], .channel_step = row};
   }

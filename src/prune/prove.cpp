@@ -1,6 +1,8 @@
 #include "prune/prove.h"
 
+#include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "core/fail.h"
 #include "core/parallel.h"
@@ -16,8 +18,13 @@ std::vector<std::string> chosen_by(const Model& expected, const Model& actual) {
                                                          "ArgMin", "NonZero",           "Hardmax"};
   const GraphIndex index(actual.graph);
   std::vector<std::string> values;
+  std::unordered_set<std::string> chosen;  // what follows a first choice is as different as it
   for (const Node& node : expected.graph.nodes) {
-    if (std::find(kChoosers.begin(), kChoosers.end(), node.op_type) == kChoosers.end()) continue;
+    const bool chooses = std::find(kChoosers.begin(), kChoosers.end(), node.op_type) != kChoosers.end();
+    const bool behind = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                    [&](const std::string& input) { return chosen.contains(input); });
+    if (chooses || behind) chosen.insert(node.outputs.begin(), node.outputs.end());
+    if (!chooses || behind) continue;
     for (std::size_t i = 0; i < node.inputs.size() && i < 2; ++i)
       if (index.producer(node.input(i)) >= 0 && !index.is_output(node.input(i)) &&
           std::find(values.begin(), values.end(), node.input(i)) == values.end())

@@ -217,8 +217,8 @@ class Job {
     curve_options.session = context_.session;
     ErrorCurves curves = error_curves(model, flow, *context_.data, curve_options, *context_.progress);
     for (std::string& note : curves.notes) result_.notes.push_back(std::move(note));
-    // Errors of blocks compare with scaled ones alone.
-    if (drops.empty()) add(std::move(curves.local), {});
+    // Each kind of curve is the better one for some networks; errors of blocks compare with scaled ones alone.
+    add(std::move(curves.local), {});
     if (!target_.by_layer) add(std::move(curves.scaled), std::move(drops));
     return all;
   }
@@ -288,7 +288,10 @@ class Job {
       if (group.producers.empty()) continue;
       const ChannelLayer& layer = flow.layers[static_cast<std::size_t>(group.producers[0])];
       const std::string& op = model.graph.nodes[static_cast<std::size_t>(layer.node)].op_type;
-      if (!group.frozen.empty()) result_.skipped.push_back({layer.label, op, "keeps its channels: " + group.frozen});
+      NodeReason entry{layer.label, op, "keeps its channels: " + group.frozen};
+      const bool told = !result_.skipped.empty() && result_.skipped.back().node == entry.node &&
+                        result_.skipped.back().reason == entry.reason;
+      if (!group.frozen.empty() && !told) result_.skipped.push_back(std::move(entry));
     }
   }
 

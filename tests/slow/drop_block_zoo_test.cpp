@@ -1,5 +1,4 @@
 // Every block of every real network: dropped alone and all together, the network stays valid and runs.
-#include "pare/inspect.h"
 #include "pare/model_io.h"
 #include "prune/drop_block.h"
 #include "support/support.h"
@@ -37,7 +36,7 @@ TEST(DropBlockZoo, EveryBlockCanGo) {
         const auto before = open_session(model)->run(inputs), after = open_session(dropped)->run(inputs);
         ASSERT_EQ(before.size(), after.size());
         for (std::size_t i = 0; i < after.size(); ++i) EXPECT_EQ(before[i].shape(), after[i].shape());
-        EXPECT_LT(inspect_model(dropped).total_macs, inspect_model(model).total_macs);
+        EXPECT_LT(dropped.graph.nodes.size(), model.graph.nodes.size());
       }
     }
   EXPECT_GE(networks, 8);
