@@ -79,6 +79,24 @@ TEST(Repair, AnEarlierChangeIsMadeGoodBehind) {
   EXPECT_TRUE(result.notes.empty());
 }
 
+TEST(Repair, TheLayerBeforeADroppedBlockStandsInForIt) {
+  const Case c = make_case(residual_net(), {1, 3, 8, 8});
+  const GraphIndex index(c.net.graph);
+  const DropCandidate drop{.add = index.producer("t2"),
+                           .shortcut = "s1",
+                           .body = {index.producer("a2"), index.producer("r2"), index.producer("c2")},
+                           .groups = {}};
+  ASSERT_TRUE(can_silence(c.net, c.flow, drop));
+  const RepairResult result = prune_and_repair(c.net, c.flow, {}, *c.data, {.samples = 60, .drops = {drop}});
+  std::vector<std::int64_t> fitted;
+  for (const LayerRepair& layer : result.layers) fitted.push_back(layer.node);
+  EXPECT_THAT(fitted, ::testing::ElementsAre(index.producer("c1"), index.producer("y")));
+  Model silenced = c.net;
+  silenced.graph.initializers.set("w4", Tensor::zeros(DType::kFloat32, {8, 12, 3, 3}));
+  EXPECT_TRUE(result.model.graph.initializers.find("w4")->same_as(*silenced.graph.initializers.find("w4")));
+  EXPECT_LT(error_of(c, result.model), 0.3 * error_of(c, silenced));
+}
+
 TEST(Repair, OfDepthwiseAndGatedNetworks) {
   const Case c = make_case(random_net(R"(g (float[N,3,8,8] x) => (float[N,5] y) {
       s = Conv<pads = [1,1,1,1]>(x, w0, b0)
