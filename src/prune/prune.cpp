@@ -3,6 +3,7 @@
 #include "prune/prune_channels.h"
 #include "prune/steps.h"
 #include "prune/unstructured.h"
+#include "prune/zero_filters.h"
 #include "step/select.h"
 
 namespace pare {
@@ -37,6 +38,7 @@ StepResult run(const Model& model, const StepOptions& options, Context& context)
     if (!options.flag("unstructured") && options.given(option))
       fail(ErrorCode::kInvalidArgument,
            "prune: {} is an option of --unstructured\n  remedy: add it, or ask for channels=50%", option);
+  if (options.flag("zero-filters")) return remove_zero_filters(model, context);
   return options.flag("unstructured") ? run_unstructured(model, options, context)
                                       : prune_channels(model, options, context);
 }
@@ -93,6 +95,11 @@ StepInfo prune() {
                {},
                "nodes that keep their channels: names, operator types or shell patterns"},
               {"only", Type::kWordList, "", {}, "nodes that may lose some, all others keep theirs"},
+              {"zero-filters",
+               Type::kFlag,
+               "off",
+               {},
+               "takes out filters that are zero altogether, which changes no output, and nothing else"},
               {"unstructured", Type::kFlag, "off", {}, "zeros single weights instead; no runtime gets faster by that"},
               {"amount", Type::kNumber, "", {}, "unstructured: share of the weights that become zero"},
               {"threshold", Type::kNumber, "", {}, "unstructured: weights below become zero"},

@@ -7,7 +7,9 @@
 
 #include "core/fail.h"
 #include "ops/macs.h"
+#include "pare/channels.h"
 #include "prune/filters.h"
+#include "prune/prove.h"
 
 namespace pare {
 namespace {
@@ -87,6 +89,38 @@ std::vector<ZeroFilters> find_zero_filters(const Graph& graph) {
     found.push_back(std::move(zero));
   }
   return found;
+}
+
+StepResult remove_zero_filters(const Model& model, Context& context) {
+  StepResult result;
+  const ChannelFlow flow = trace_channels(model, probe_inputs(model, {.seed = context.seed}));
+  RemovedClasses removed;
+  for (const ZeroFilters& zero : find_zero_filters(model.graph)) {
+    const Node& node = model.graph.nodes[static_cast<std::size_t>(zero.node)];
+    const std::string label = node_label(node, zero.node);
+    const auto layer = std::find_if(flow.layers.begin(), flow.layers.end(),
+                                    [&](const ChannelLayer& one) { return one.node == zero.node; });
+    if (!zero.kept.empty() || layer == flow.layers.end()) {
+      result.skipped.push_back(
+          {label, node.op_type, fmt::format("keeps {} filters of zeros: {}", zero.channels.size(), zero.kept)});
+      continue;
+    }
+    std::int64_t gone = 0;
+    for (const std::int64_t channel : zero.channels) {
+      const ChannelClass one = layer->outputs[static_cast<std::size_t>(channel)];
+      if (one == kFixedChannel) continue;
+      removed.push_back(one);
+      ++gone;
+    }
+    if (gone > 0) result.done.push_back({label, node.op_type, fmt::format("{} filters of zeros are gone", gone)});
+  }
+  result.changes = static_cast<std::int64_t>(removed.size());
+  result.model = remove_channels(model, flow, removed);
+  if (removed.empty())
+    result.notes.push_back("no filter is zero altogether");
+  else
+    result.checks.push_back(prove_equal("without filters of zeros the same outputs", model, result.model, context));
+  return result;
 }
 
 }  // namespace pare

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pare/graph.h"
+#include "pare/step.h"
 
 namespace pare {
 
@@ -18,5 +19,8 @@ struct ZeroFilters {
 /// Layers with output channels whose weights and bias are all zero. Taking such a channel out is exact where everything
 /// between the layer and the next layers keeps zero at zero (Relu does, Sigmoid does not) and mixes in nothing else.
 [[nodiscard]] std::vector<ZeroFilters> find_zero_filters(const Graph& graph);
+
+/// Takes them out where that is exact, and proves it against the network as it was.
+[[nodiscard]] StepResult remove_zero_filters(const Model& model, Context& context);
 
 }  // namespace pare

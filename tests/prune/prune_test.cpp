@@ -117,5 +117,20 @@ TEST(Prune, UnstructuredZerosStayInTheFile) {
   EXPECT_EQ(std::count(w1.begin(), w1.end(), 0.0F), std::lround(0.3 * static_cast<double>(w1.size())));
 }
 
+TEST(Prune, FiltersOfZerosGoWithoutATrace) {
+  Model model = residual();
+  std::vector<float> w1 = model.graph.initializers.find("w1")->to_floats(), b1(16, 0.5F);
+  for (std::size_t filter = 3; filter < 6; ++filter) {
+    std::fill_n(w1.begin() + static_cast<std::ptrdiff_t>(filter * 72), 72, 0.0F);
+    b1[filter] = 0;
+  }
+  model.graph.initializers.set("w1", Tensor::of<float>({16, 8, 3, 3}, w1));
+  model.graph.initializers.set("b1", Tensor::of<float>({16}, b1));
+  const CheckedResult pruned = prune_with(model, {{"zero-filters", "on"}});
+  EXPECT_EQ(pruned.result.model.graph.initializers.find("w1")->shape(), (Shape{13, 8, 3, 3}));
+  ASSERT_FALSE(pruned.checks.empty());
+  EXPECT_THAT(pruned.checks[0].name, HasSubstr("same outputs"));
+}
+
 }  // namespace
 }  // namespace pare::testing
