@@ -21,7 +21,7 @@
 namespace pare {
 namespace {
 
-constexpr std::int64_t kJudgedSamples = 128;
+constexpr std::int64_t kBlockSamples = 128;
 constexpr double kTimingSeconds = 1;
 constexpr std::int64_t kBlock = 4;  ///< runtimes compute other widths slower than the next larger multiple
 constexpr int kAttempts = 4;
@@ -233,7 +233,7 @@ class Job {
     std::vector<DropCandidate> drops = find_drop_candidates(model, flow);
     std::erase_if(drops, [&](const DropCandidate& drop) { return !can_silence(model, flow, drop); });
     if (drops.empty()) return drops;
-    const OutputError error(model, *context_.data, kJudgedSamples, context_.seed + 1, context_.session);
+    const OutputError error(model, *context_.data, kBlockSamples, context_.seed + 1, context_.session);
     ProgressTask task(*context_.progress, "measure blocks", static_cast<std::int64_t>(drops.size()), "blocks");
     constexpr double kStays = 0.3 / 0.5;
     for (std::size_t i = 0; i < drops.size(); ++i) {
@@ -241,6 +241,14 @@ class Job {
       task.advance(static_cast<std::int64_t>(i) + 1);
     }
     return drops;
+  }
+
+  /// As many as for repair, as long as they take little memory: of few samples the wrong proposal may win.
+  [[nodiscard]] std::int64_t judging_samples(const ChannelFlow& flow) const {
+    constexpr std::int64_t kMostBytes = 100'000'000;
+    std::int64_t bytes = 1;
+    for (const auto& [name, tensor] : *flow.inputs) bytes += tensor.size_bytes();
+    return std::clamp<std::int64_t>(kMostBytes / bytes, 32, options_.integer("samples"));
   }
 
   Pruned realize(const Model& model, const ChannelFlow& flow, const Proposal& proposal, bool judge) {
@@ -268,7 +276,7 @@ class Job {
       pruned.notes = std::move(repaired.notes);
     }
     if (judge) {
-      const OutputError error(model, *context_.data, kJudgedSamples, context_.seed + 1, context_.session);
+      const OutputError error(model, *context_.data, judging_samples(flow), context_.seed + 1, context_.session);
       pruned.error = error.of(repair_ ? pruned.model : mask_channels(pruned.model, flow, pruned.removed));
     }
     return pruned;
