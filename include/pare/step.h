@@ -90,6 +90,7 @@ struct StepInfo {
   std::string summary;  ///< one line
   std::vector<OptionInfo> options;
   std::function<StepResult(const Model&, const StepOptions&, Context&)> run;
+  std::string words = {};  ///< what a user may write behind the name: "macs=50%"; "" for nothing
 };
 
 /// All steps of this build, in the order of the .def lists.

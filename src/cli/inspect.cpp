@@ -54,6 +54,9 @@ class Inspect final : public Verb {
     print_head(shell, model, inspection);
     print_nodes(shell, inspection);
     print_opportunities(shell, inspection);
+    if (!channels_)
+      shell.print(
+          "  --channels runs the model once and follows its channels through everything: which can be pruned\n");
     nlohmann::json report = to_json(inspection);
     if (channels_) {
       const ChannelFlow flow =

@@ -26,7 +26,8 @@ class StepVerb final : public Verb {
   std::string summary() const override { return step_.summary; }
   std::string example() const override {
     const bool takes_data = step_.kind == StepKind::kTechnique;
-    return fmt::format("pare {} model.onnx{} -o out.onnx", step_.name, takes_data ? " --data images/" : "");
+    return fmt::format("pare {} model.onnx{}{} -o out.onnx", step_.name, step_.words.empty() ? "" : " " + step_.words,
+                       takes_data ? " --data images/" : "");
   }
 
   void declare(CLI::App& app) override {
@@ -65,6 +66,7 @@ class StepVerb final : public Verb {
 
  private:
   [[nodiscard]] std::string words_of_choice() const {
+    if (!step_.words.empty()) return step_.words + " (any option below without its dashes)";
     for (const OptionInfo& option : step_.options)
       if (!option.choices.empty()) return join(option.choices, ", ");
     return "none";

@@ -50,7 +50,7 @@ StepInfo prune() {
   return {
       .name = "prune",
       .kind = StepKind::kTechnique,
-      .summary = "takes out channels and residual blocks, repaired from data and proved; or single weights (zeros)",
+      .summary = "Takes out channels and residual blocks, repaired from data and proved; or zeros single weights",
       .options =
           {
               {"macs",
@@ -111,6 +111,7 @@ StepInfo prune() {
                "unstructured: the share is of each layer, or of all"},
           },
       .run = run,
+      .words = "macs=50%",
   };
 }
 
