@@ -152,8 +152,14 @@ std::vector<bool> gone_units(const LabelFlow& labels, const ChannelFlow& flow, c
   return gone;
 }
 
-LabelFlow label(const Model& model, const ChannelFlow& flow) {
-  return LabelFlow(model.graph, *flow.trace, model.opset(), flow.refused);
+/// The trace of the flow with the constants that the model has by now (a repair may have given biases).
+Trace trace_with_constants(const Model& model, const ChannelFlow& flow) {
+  Trace trace = *flow.trace;
+  for (const Initializers::Entry& entry : model.graph.initializers) {
+    trace.shapes[entry.name] = entry.tensor.shape();
+    trace.dtypes[entry.name] = entry.tensor.dtype();
+  }
+  return trace;
 }
 
 /// The first node whose outputs have not the sizes that they should have along cut axes; "" if all have. Sizes of other
@@ -256,7 +262,8 @@ ChannelFlow trace_channels(const Model& model, const NamedTensors& inputs) {
 
 Model remove_channels(const Model& model, const ChannelFlow& flow, const RemovedClasses& removed) {
   if (removed.empty()) return model;
-  const LabelFlow labels = label(model, flow);
+  const Trace trace = trace_with_constants(model, flow);
+  const LabelFlow labels(model.graph, trace, model.opset(), flow.refused);
   Failure failure;
   Model result = cut(model, labels, *flow.inputs, gone_units(labels, flow, removed), failure);
   if (failure.text.empty()) return result;
@@ -268,7 +275,8 @@ Model remove_channels(const Model& model, const ChannelFlow& flow, const Removed
 
 Model mask_channels(const Model& model, const ChannelFlow& flow, const RemovedClasses& removed) {
   if (removed.empty()) return model;
-  const LabelFlow labels = label(model, flow);
+  const Trace trace = trace_with_constants(model, flow);
+  const LabelFlow labels(model.graph, trace, model.opset(), flow.refused);
   const Cutter cutter(model, labels, gone_units(labels, flow, removed));
   Model result = model;
   NameGenerator names(result.graph);

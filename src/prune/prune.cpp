@@ -1,4 +1,7 @@
 // prune - takes out what a network can do without: channels and blocks for real, or single weights (zeros).
+#include <array>
+#include <span>
+
 #include "core/fail.h"
 #include "prune/prune_channels.h"
 #include "prune/steps.h"
@@ -32,13 +35,38 @@ void refuse_quantized(const Model& model) {
   }
 }
 
+/// Options of another mode than the one that is chosen.
+void refuse_foreign(const StepOptions& options) {
+  constexpr std::array<const char*, 4> kZeros = {"amount", "threshold", "pattern", "scope"};
+  constexpr std::array<const char*, 15> kChannels = {"macs",     "params", "bytes",     "latency", "speedup",
+                                                     "channels", "global", "criterion", "repair",  "blocks",
+                                                     "samples",  "round",  "floor",     "cap",     "steps"};
+  const bool zeros = options.flag("unstructured"), filters = options.flag("zero-filters");
+  const auto refuse = [&](std::span<const char* const> names, const char* mode) {
+    for (const char* name : names)
+      if (options.given(name))
+        fail(ErrorCode::kInvalidArgument, "prune: {} does not go with {}\n  remedy: leave one of them out", name, mode);
+  };
+  if (zeros && filters)
+    fail(ErrorCode::kInvalidArgument,
+         "prune: unstructured and zero-filters are two steps\n  remedy: one after the other");
+  if (zeros || filters) refuse(kChannels, zeros ? "unstructured" : "zero-filters");
+  if (!zeros) refuse(kZeros, filters ? "zero-filters" : "channels; it is an option of --unstructured");
+  if (options.given("scope") && !options.given("amount"))
+    fail(ErrorCode::kInvalidArgument, "prune: scope says where an amount is taken from\n  remedy: add amount=50%");
+  if (options.flag("global") && !options.given("channels"))
+    fail(ErrorCode::kInvalidArgument,
+         "prune: global goes with channels, all other goals are global\n  remedy: leave it out");
+  if (options.integer("steps") < 1 || options.integer("steps") > 100)
+    fail(ErrorCode::kInvalidArgument, "prune: steps={} is not between 1 and 100", options.integer("steps"));
+}
+
 StepResult run(const Model& model, const StepOptions& options, Context& context) {
   refuse_quantized(model);
-  for (const char* option : {"amount", "threshold", "pattern"})
-    if (!options.flag("unstructured") && options.given(option))
-      fail(ErrorCode::kInvalidArgument,
-           "prune: {} is an option of --unstructured\n  remedy: add it, or ask for channels=50%", option);
-  if (options.flag("zero-filters")) return remove_zero_filters(model, context);
+  refuse_foreign(options);
+  if (options.flag("zero-filters"))
+    return remove_zero_filters(model, user_reasons(model.graph, options.words("exclude"), options.words("only")),
+                               context);
   return options.flag("unstructured") ? run_unstructured(model, options, context)
                                       : prune_channels(model, options, context);
 }
@@ -86,7 +114,11 @@ StepInfo prune() {
                {},
                "layers keep multiples of so many channels; 0: 4, more if that is slower; 1 for the same share of each "
                "layer"},
-              {"floor", Type::kInt, "1", {}, "channels that every group keeps at least"},
+              {"floor",
+               Type::kInt,
+               "1",
+               {},
+               "channels that stay at least of those that can be chosen between (sets of them where they are tied)"},
               {"cap", Type::kNumber, "100%", {}, "share of a group that may go at most"},
               {"steps", Type::kInt, "1", {}, "reach the goal in so many steps, each measured anew"},
               {"exclude",

@@ -26,9 +26,12 @@ PruneTarget prune_target(const StepOptions& options) {
     if (!options.given(way.option)) continue;
     given.emplace_back(way.option);
     const double number = options.number(way.option);
-    if (given.back() == "speedup" ? number < 1 : number <= 0 || number > 1)
+    if (given.back() == "speedup" && number < 1)
       fail(ErrorCode::kInvalidArgument,
-           "prune: {}={} is out of range\n  remedy: a share that may remain, such as {}=50%, or speedup=1.5",
+           "prune: speedup={} is no gain\n  remedy: a number of 1 and more, such as speedup=1.5",
+           options.word(way.option));
+    if (given.back() != "speedup" && (number <= 0 || number > 1))
+      fail(ErrorCode::kInvalidArgument, "prune: {}={} is no share\n  remedy: what may remain, such as {}=50%",
            way.option, options.word(way.option), way.option);
     target.kind = way.kind;
     target.keep = given.back() == "speedup" ? 1 / number : number;

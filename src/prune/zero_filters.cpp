@@ -91,35 +91,69 @@ std::vector<ZeroFilters> find_zero_filters(const Graph& graph) {
   return found;
 }
 
-StepResult remove_zero_filters(const Model& model, Context& context) {
+namespace {
+
+/// Classes whose channels are zero filters in every layer that makes them.
+std::vector<bool> zero_classes(const ChannelFlow& flow, const std::vector<ZeroFilters>& found) {
+  std::vector<bool> zero(flow.group_of_class.size(), true);
+  for (const ChannelLayer& layer : flow.layers) {
+    if (layer.depthwise) continue;
+    const auto own =
+        std::find_if(found.begin(), found.end(), [&](const ZeroFilters& z) { return z.node == layer.node; });
+    for (std::size_t c = 0; c < layer.outputs.size(); ++c) {
+      const bool is_zero = own != found.end() && std::find(own->channels.begin(), own->channels.end(),
+                                                           static_cast<std::int64_t>(c)) != own->channels.end();
+      if (layer.outputs[c] != kFixedChannel && !is_zero) zero[static_cast<std::size_t>(layer.outputs[c])] = false;
+    }
+  }
+  return zero;
+}
+
+}  // namespace
+
+StepResult remove_zero_filters(const Model& model, const std::vector<std::string>& reasons, Context& context) {
   StepResult result;
   const ChannelFlow flow = trace_channels(model, probe_inputs(model, {.seed = context.seed}));
+  const std::vector<ZeroFilters> found = find_zero_filters(model.graph);
+  const std::vector<bool> zero = zero_classes(flow, found);
   RemovedClasses removed;
-  for (const ZeroFilters& zero : find_zero_filters(model.graph)) {
-    const Node& node = model.graph.nodes[static_cast<std::size_t>(zero.node)];
-    const std::string label = node_label(node, zero.node);
-    const auto layer = std::find_if(flow.layers.begin(), flow.layers.end(),
-                                    [&](const ChannelLayer& one) { return one.node == zero.node; });
-    if (!zero.kept.empty() || layer == flow.layers.end()) {
+  result.model = model;
+  for (const ZeroFilters& filters : found) {
+    const Node& node = model.graph.nodes[static_cast<std::size_t>(filters.node)];
+    const std::string label = node_label(node, filters.node);
+    std::string kept = !reasons[static_cast<std::size_t>(filters.node)].empty()
+                           ? reasons[static_cast<std::size_t>(filters.node)]
+                           : filters.kept;
+    RemovedClasses more = removed;
+    for (const ChannelLayer& layer : flow.layers)
+      for (std::size_t i = 0; kept.empty() && layer.node == filters.node && i < filters.channels.size(); ++i)
+        if (const ChannelClass one = layer.outputs[static_cast<std::size_t>(filters.channels[i])];
+            one != kFixedChannel && zero[static_cast<std::size_t>(one)] &&
+            std::find(more.begin(), more.end(), one) == more.end())
+          more.push_back(one);
+    if (kept.empty() && more.size() == removed.size()) kept = "they go only together with others that are not zero";
+    if (kept.empty()) {
+      try {
+        Model cut = remove_channels(model, flow, more);
+        StepCheck check = prove_equal("without filters of zeros the same outputs", model, cut, context);
+        result.model = std::move(cut);
+        result.checks = {std::move(check)};
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::kInterrupted) throw;
+        kept = "without them the outputs would change";
+      }
+    }
+    if (!kept.empty()) {
       result.skipped.push_back(
-          {label, node.op_type, fmt::format("keeps {} filters of zeros: {}", zero.channels.size(), zero.kept)});
+          {label, node.op_type, fmt::format("filters of zeros that stay: {}; {}", filters.channels.size(), kept)});
       continue;
     }
-    std::int64_t gone = 0;
-    for (const std::int64_t channel : zero.channels) {
-      const ChannelClass one = layer->outputs[static_cast<std::size_t>(channel)];
-      if (one == kFixedChannel) continue;
-      removed.push_back(one);
-      ++gone;
-    }
-    if (gone > 0) result.done.push_back({label, node.op_type, fmt::format("{} filters of zeros are gone", gone)});
+    result.done.push_back(
+        {label, node.op_type, fmt::format("filters of zeros that are gone: {}", more.size() - removed.size())});
+    removed = std::move(more);
   }
   result.changes = static_cast<std::int64_t>(removed.size());
-  result.model = remove_channels(model, flow, removed);
-  if (removed.empty())
-    result.notes.push_back("no filter is zero altogether");
-  else
-    result.checks.push_back(prove_equal("without filters of zeros the same outputs", model, result.model, context));
+  if (found.empty()) result.notes.push_back("no filter is zero altogether");
   return result;
 }
 

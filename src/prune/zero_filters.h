@@ -20,7 +20,9 @@ struct ZeroFilters {
 /// between the layer and the next layers keeps zero at zero (Relu does, Sigmoid does not) and mixes in nothing else.
 [[nodiscard]] std::vector<ZeroFilters> find_zero_filters(const Graph& graph);
 
-/// Takes them out where that is exact, and proves it against the network as it was.
-[[nodiscard]] StepResult remove_zero_filters(const Model& model, Context& context);
+/// Takes them out, layer by layer, where a proof against the network as it was holds. `reasons`: by node, why it stays
+/// as it is ("" if it may change).
+[[nodiscard]] StepResult remove_zero_filters(const Model& model, const std::vector<std::string>& reasons,
+                                             Context& context);
 
 }  // namespace pare

@@ -132,5 +132,64 @@ TEST(Prune, FiltersOfZerosGoWithoutATrace) {
   EXPECT_THAT(pruned.checks[0].name, HasSubstr("same outputs"));
 }
 
+/// A perceptron whose hidden Gemm has no bias, or one of another shape than a vector.
+Model perceptron(const std::string& bias) {
+  const bool none = bias.empty();
+  return network("g (float[N, 6] x) => (float[N, 3] y) <float[12, 6] w1, " + (none ? "" : "float" + bias + " b1, ") +
+                 "float[3, 12] w2> { h = Gemm<transB = 1>(x, w1" + (none ? "" : ", b1") +
+                 ") r = Relu(h) y = Gemm<transB = 1>(r, w2) }");
+}
+
+TEST(Prune, RepairsLayersWhateverTheirBiasLooksLike) {
+  for (const std::string bias : {"", "[12]", "[1, 12]", "[1]"}) {
+    SCOPED_TRACE(bias);
+    const Model model = perceptron(bias);
+    const std::shared_ptr<const Dataset> data = random_dataset(random_inputs(model.graph.inputs), 64, 3);
+    const CheckedResult pruned = prune_with(model, {{"channels", "50%"}}, data);
+    EXPECT_EQ(pruned.result.model.graph.initializers.find("w2")->shape(), (Shape{3, 6}));
+  }
+}
+
+TEST(Prune, TheShareThatIsReportedIsWhatStays) {
+  const CheckedResult pruned = prune_with(residual(), {{"channels", "75%"}});
+  EXPECT_DOUBLE_EQ(pruned.result.figures.at("got_share"), 0.75);
+  EXPECT_TRUE(pruned.result.missed.empty()) << pruned.result.missed;
+}
+
+TEST(Prune, StepsOfChannelsAreRelativeToTheOriginalToo) {
+  const CheckedResult halved = prune_with(residual(), {{"channels", "50%"}, {"steps", "3"}});
+  EXPECT_EQ(halved.result.model.graph.initializers.find("w1")->shape(), (Shape{8, 4, 3, 3}));
+  EXPECT_DOUBLE_EQ(halved.result.figures.at("got_share"), 0.5);
+  EXPECT_EQ(halved.result.changes, 3);
+  const CheckedResult capped =
+      prune_with(residual(), {{"macs", "10%"}, {"cap", "25%"}, {"steps", "3"}, {"round", "1"}});
+  EXPECT_EQ(capped.result.model.graph.initializers.find("w1")->shape(), (Shape{12, 6, 3, 3}));
+}
+
+TEST(Prune, AnExcludedDepthwiseLayerKeepsItsChannels) {
+  const Model model = network(R"(g (float[N, 3, 6, 6] x) => (float[N, 2, 6, 6] y)
+    <float[8, 3, 1, 1] w0, float[8, 1, 3, 3] wd, float[6, 8, 1, 1] w1, float[2, 6, 1, 1] w2>
+    { a = Conv(x, w0) d = Conv<group = 8, pads = [1, 1, 1, 1]>(a, wd) r = Relu(d) b = Conv(r, w1) q = Relu(b) y = Conv(q, w2) })");
+  const CheckedResult pruned = prune_with(model, {{"channels", "50%"}, {"exclude", "d"}});
+  EXPECT_EQ(pruned.result.model.graph.initializers.find("wd")->shape(), (Shape{8, 1, 3, 3}));
+  EXPECT_EQ(pruned.result.model.graph.initializers.find("w1")->shape(), (Shape{3, 8, 1, 1}));
+}
+
+TEST(Prune, WhereNothingCanGoTheGoalIsMissed) {
+  const Model model =
+      network("g (float[N, 3, 4, 4] x) => (float[N, 2, 4, 4] y) <float[2, 3, 1, 1] w> { y = Conv(x, w) }");
+  const CheckedResult pruned = prune_with(model, {{"channels", "50%"}});
+  EXPECT_THAT(pruned.result.missed, HasSubstr("nothing was removed"));
+}
+
+TEST(Prune, OptionsOfAnotherModeAreRefused) {
+  const Model model = residual();
+  expect_error([&] { prune_with(model, {{"unstructured", "on"}, {"amount", "30%"}, {"macs", "10%"}}); },
+               ErrorCode::kInvalidArgument, {"macs", "unstructured"});
+  expect_error([&] { prune_with(model, {{"global", "on"}, {"macs", "50%"}}); }, ErrorCode::kInvalidArgument,
+               {"global"});
+  expect_error([&] { prune_with(model, {{"speedup", "50%"}}); }, ErrorCode::kInvalidArgument, {"speedup=1.5"});
+}
+
 }  // namespace
 }  // namespace pare::testing
