@@ -7,9 +7,9 @@
 #include "core/fail.h"
 #include "core/parallel.h"
 #include "fit/eliminate.h"
+#include "fit/output_error.h"
 #include "fit/ridge.h"
 #include "prune/consumer.h"
-#include "prune/output_error.h"
 
 namespace pare {
 namespace {
