@@ -2,6 +2,7 @@
 #include "core/fail.h"
 #include "core/words.h"
 #include "pare/step.h"
+#include "factorize/steps.h"
 #include "prune/steps.h"
 #include "quantize/steps.h"
 #include "rewrite/rewrites.h"
@@ -13,6 +14,7 @@ const std::vector<StepInfo>& all_steps() {
     std::vector<StepInfo> list;
 #define PARE_STEP(name) list.push_back(name());
 #include "prune/steps.def"
+#include "factorize/steps.def"
 #include "quantize/steps.def"
 #include "rewrite/rewrites.def"
 #undef PARE_STEP
