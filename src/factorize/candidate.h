@@ -50,7 +50,7 @@ struct Candidates {
 [[nodiscard]] Candidates find_candidates(const Model& model, const Trace& trace, const CandidateOptions& options);
 
 struct RankCurveOptions {
-  std::int64_t samples = 512, measured_samples = 64;
+  std::int64_t samples = 512, measured_samples = 32;
   std::uint64_t seed = 0;
   SessionOptions session{};
 };

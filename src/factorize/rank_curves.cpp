@@ -13,6 +13,7 @@
 namespace pare {
 namespace {
 
+constexpr std::int64_t kLeastRows = 16384;  ///< ranks are compared by these, not fitted
 constexpr double kShares[] = {1 / 16.0, 1 / 8.0, 1 / 4.0, 3 / 8.0, 1 / 2.0, 3 / 4.0, 1.0};
 
 /// Shares of the break-even rank; half of it is among them.
@@ -81,7 +82,7 @@ void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* 
     Candidate& candidate = candidates[candidate_of.at(stops[lockstep.stop()].node)];
     const LinearLayer& layer = candidate.layer;
     LayerRows rows(lockstep, layer, {.value = layer.output, .minus = {}}, all_channels(layer),
-                   {.seed = options.seed, .memory_bytes = 0});
+                   {.least_rows = kLeastRows, .seed = options.seed, .memory_bytes = 0});
     MomentSums<float> sums(rows.width(), layer.outputs);
     rows.for_each([&](const RowBlock& block) { sums.add(block.patches.data(), nullptr, block.rows); });
     const CentredMoments moments =

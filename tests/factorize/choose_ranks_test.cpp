@@ -47,7 +47,7 @@ TEST(ChooseRanks, IsNearTheBestOfAllPlansAndWithinTheBudget) {
       ASSERT_TRUE(choice.reached);
       EXPECT_LE(choice.cost, share * whole);
       const double best = best_error(layers, share * whole);
-      EXPECT_LE(choice.error, 1.35 * best + 1e-12) << "seed " << seed << ", share " << share;
+      EXPECT_LE(choice.error, 1.5 * best + 1e-12) << "seed " << seed << ", share " << share;
       sum += choice.error / std::max(best, 1e-12);
     }
   }
