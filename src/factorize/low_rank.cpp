@@ -10,6 +10,8 @@
 namespace pare {
 namespace {
 
+constexpr double kPull = 1e-4;
+
 double mean_diagonal(const Matrix& a) {
   double sum = 0;
   for (std::int64_t i = 0; i < a.rows; ++i) sum += a.at(i, i);
@@ -47,6 +49,16 @@ Matrix through_first(Matrix a, const Matrix& first, std::int64_t taps) {
   return reshaped(multiply_transposed(reshaped(std::move(a), rows * taps, first.cols), first), rows, taps * first.rows);
 }
 
+/// Adds |(W - M) d^(1/2)|^2 to the error, M the weights to be near to: where the inputs seen so far do not vary, the
+/// factors follow M instead of anything.
+CentredMoments pulled(CentredMoments moments) {
+  const double pull = std::max(kPull * mean_diagonal(moments.g), 1e-30);
+  for (std::int64_t i = 0; i < moments.g.rows; ++i) moments.g.at(i, i) += pull;
+  for (std::size_t i = 0; i < moments.r.values.size(); ++i) moments.r.values[i] += pull * moments.weights.values[i];
+  moments.targets += pull * inner_product(moments.weights, moments.weights);
+  return moments;
+}
+
 }  // namespace
 
 double CentredMoments::error(const Matrix& now) const {
@@ -78,13 +90,13 @@ CentredMoments centred(const Moments& moments, const Matrix& weights, bool const
   if (!std::isfinite(damping)) {
     result.r = now;
     result.targets = inner_product(now, weights);
-    return result;
+    return pulled(std::move(result));
   }
   Matrix rest = result.r;
   for (std::size_t i = 0; i < rest.values.size(); ++i) rest.values[i] -= now.values[i];
   const Matrix change = multiply(rest, damped_inverse(result.g, damping));
   for (std::size_t i = 0; i < change.values.size(); ++i) result.weights.values[i] += change.values[i];
-  return result;
+  return pulled(std::move(result));
 }
 
 CentredMoments without_data(const Matrix& weights) {

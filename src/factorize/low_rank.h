@@ -24,7 +24,7 @@ struct CentredMoments {
 
 /// `constant`: the last column of the patches is 1 and goes into the means; else the means are 0. `weights`: those of
 /// the layer. They are improved by least squares (ridge around them, `damping` times the mean diagonal) unless that is
-/// infinite; then the targets are what the weights make of the patches.
+/// infinite; then the targets are what the weights make of the patches. A small pull towards them is in the moments.
 [[nodiscard]] CentredMoments centred(const Moments& moments, const Matrix& weights, bool constant, double damping);
 /// Weights alone: every input alike and independent; then the plain SVD is the best there is.
 [[nodiscard]] CentredMoments without_data(const Matrix& weights);

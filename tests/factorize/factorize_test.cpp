@@ -63,26 +63,6 @@ Model residual() {
       p = GlobalAveragePool(f)  q = Flatten(p)  y = Gemm<transB = 1>(q, w3, b3) })");
 }
 
-// F7 and F8: borders included, whatever the window is like.
-TEST(Factorize, FullRankIsTheSameLayerForEveryWindowAndKind) {
-  const std::vector<std::string> windows = {"pads = [1, 1, 1, 1]",
-                                            "strides = [2, 1], pads = [1, 0, 0, 2], dilations = [2, 1]",
-                                            "strides = [1, 3], pads = [2, 1, 1, 0]",
-                                            "auto_pad = \"SAME_UPPER\", strides = [2, 2]",
-                                            "auto_pad = \"SAME_LOWER\"",
-                                            "auto_pad = \"VALID\", dilations = [1, 2]"};
-  for (const std::string& window : windows)
-    for (const std::string kind : {"spatial", "channel", "point"})
-      for (const bool with_data : {false, true}) {
-        SCOPED_TRACE(window + " " + kind + (with_data ? " with data" : ""));
-        const Model model = one_conv(window);
-        const CheckedResult result = factorize_with(model, {{"kind", kind}, {"rank", "1000"}, {"force", "on"}},
-                                                    with_data ? samples(model, 64) : nullptr);
-        EXPECT_EQ(count_nodes(result.result.model, "Conv"), 2);
-        EXPECT_LT(difference(model, result.result.model), 1e-5);
-      }
-}
-
 TEST(Factorize, BothOrdersOfASpatialPairCarryTheWindowAlongTheirAxes) {
   const Model model = one_conv("strides = [2, 1], pads = [1, 0, 0, 2], dilations = [2, 1]");
   const Model result = factorize_with(model, {{"kind", "spatial"}, {"rank", "4"}}).result.model;
@@ -97,28 +77,6 @@ TEST(Factorize, BothOrdersOfASpatialPairCarryTheWindowAlongTheirAxes) {
   EXPECT_EQ(wide.ints_or("dilations", {}), (Shape{1, 1}));
   EXPECT_EQ(first.inputs.size(), 2U);
   EXPECT_EQ(second.inputs.size(), 3U);
-}
-
-TEST(Factorize, FullRankIsTheSameForMatricesAndOtherKernels) {
-  const std::vector<Model> models = {
-      network("g (float[N, 12] x) => (float[N, 9] y) <float[9, 12] w, float[9] b> { y = Gemm<transB = 1>(x, w, b) }"),
-      network("g (float[N, 12] x) => (float[N, 9] y) <float[12, 9] w> { y = Gemm(x, w) }"),
-      network("g (float[N, 5, 12] x) => (float[N, 5, 9] y) <float[12, 9] w, float[9] b> { m = MatMul(x, w)  y = Add(m, "
-              "b) }"),
-      network("g (float[N, 5, 12] x) => (float[N, 5, 9] y) <float[12, 9] w> { y = MatMul(x, w) }"),
-      one_conv("strides = [2, 2]", "1, 1"),
-      network("g (float[N, 6, 20] x) => (float[N, 8, L] y) <float[8, 6, 5] w> { y = Conv<pads = [2, 1]>(x, w) }"),
-      network("g (float[N, 2, 6, 6, 6] x) => (float[N, 8, D, H, W] y) <float[8, 2, 3, 3, 3] w> { y = Conv(x, w) }")};
-  for (const Model& model : models)
-    for (const bool with_data : {false, true}) {
-      SCOPED_TRACE(model_to_text(model).substr(0, 200));
-      const auto data = with_data
-                            ? std::shared_ptr<const Dataset>(random_dataset(random_inputs(model.graph.inputs), 200, 5))
-                            : nullptr;
-      const CheckedResult result = factorize_with(model, {{"rank", "1000"}, {"force", "on"}}, data);
-      EXPECT_EQ(result.result.changes, 1);
-      EXPECT_LT(difference(model, result.result.model), 1e-5);
-    }
 }
 
 // F2.
