@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kSteps = 12, kViewSteps = 6;
 constexpr std::int64_t kFewRows = 8;  ///< per unknown: the layer is not fitted to other inputs than the dense ones
+constexpr std::int64_t kLeastRows = 131072;
 constexpr double kNoFit = std::numeric_limits<double>::infinity();
 
 /// One layer at its stop.
@@ -165,8 +166,9 @@ class Walker {
 
   void fit(Lockstep& lockstep, Place& place) {
     LinearLayer& layer = place.layer;
-    LayerRows rows(lockstep, layer, place.target, all_channels(layer), {.seed = options_.seed});
-    Moments all = moments_of(rows, layer.outputs);
+    LayerRows rows(lockstep, layer, place.target, all_channels(layer),
+                   {.least_rows = kLeastRows, .seed = options_.seed});
+    Moments all = moments_of(rows, layer);
     const bool few = all.count < kFewRows * rows.width();
     if (few && place.chosen == nullptr) return;
     const Matrix old = layer_matrix(layer);
@@ -200,40 +202,56 @@ class Walker {
     if (best) keep(*place.chosen, layer, std::move(*best));
   }
 
-  /// In double: full rank is to give the layer back to within rounding.
-  static Moments moments_of(LayerRows& rows, std::int64_t outputs) {
-    MomentSums<double> sums(rows.width(), outputs);
-    std::vector<double> patches, targets;
-    rows.for_each([&](const RowBlock& block) {
-      patches.assign(block.patches.begin(), block.patches.end());
-      targets.assign(block.targets.begin(), block.targets.end());
-      sums.add(patches.data(), targets.data(), block.rows);
-    });
-    return sums.mean();
-  }
-
-  /// E[t p^T] for the targets that the activation leaves: that of the present outputs, W H, and of what they lack.
-  static Matrix targets_in_view(LayerRows& rows, const Place& place, const Matrix& h) {
-    const LinearLayer& layer = place.layer;
-    const std::int64_t width = rows.width(), columns = layer.columns();
+  /// Weights with the bias as the last column, if there can be one.
+  static std::vector<float> whole_weights(const LinearLayer& layer) {
+    const std::int64_t columns = layer.columns(), width = columns + (layer.can_have_bias ? 1 : 0);
     std::vector<float> weights(static_cast<std::size_t>(layer.outputs * width));
     for (std::int64_t o = 0; o < layer.outputs; ++o) {
       std::copy_n(layer.weight.begin() + o * columns, columns, weights.begin() + o * width);
-      weights[static_cast<std::size_t>((o + 1) * width - 1)] = layer.bias[static_cast<std::size_t>(o)];
+      if (layer.can_have_bias)
+        weights[static_cast<std::size_t>((o + 1) * width - 1)] = layer.bias[static_cast<std::size_t>(o)];
     }
-    Matrix sums(layer.outputs, width);
+    return weights;
+  }
+
+  /// E[t p^T] = W H + E[(t - W p) p^T], W what the layer is now: what it makes already costs no accuracy, though the
+  /// rows are summed in float. So full rank gives the layer back.
+  static Moments moments_of(LayerRows& rows, const LinearLayer& layer) {
+    const std::vector<float> weights = whole_weights(layer);
+    MomentSums<float> sums(rows.width(), layer.outputs);
+    std::vector<float> rest;
+    rows.for_each([&](const RowBlock& block) {
+      rest.resize(block.targets.size());
+      apply_weights(block.patches.data(), weights.data(), block.rows, layer.outputs, rows.width(), rest.data());
+      for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = block.targets[i] - rest[i];
+      sums.add(block.patches.data(), rest.data(), block.rows);
+    });
+    Moments moments = sums.mean();
+    Matrix now(layer.outputs, rows.width());
+    std::copy(weights.begin(), weights.end(), now.values.begin());
+    const Matrix made = multiply(now, moments.h);
+    moments.targets += 2 * inner_product(now, moments.g) + inner_product(now, made);
+    for (std::size_t i = 0; i < made.values.size(); ++i) moments.g.values[i] += made.values[i];
+    return moments;
+  }
+
+  /// The same for the targets that the activation leaves.
+  static Matrix targets_in_view(LayerRows& rows, const Place& place, const Matrix& h) {
+    const LinearLayer& layer = place.layer;
+    const std::vector<float> weights = whole_weights(layer);
+    Matrix sums(layer.outputs, rows.width());
     std::vector<float> outputs, part(weights.size());
     std::int64_t count = 0;
     rows.for_each([&](const RowBlock& block) {
       outputs.resize(block.targets.size());
-      apply_weights(block.patches.data(), weights.data(), block.rows, layer.outputs, width, outputs.data());
+      apply_weights(block.patches.data(), weights.data(), block.rows, layer.outputs, rows.width(), outputs.data());
       rest_in_view(place.target, block, outputs);
       std::fill(part.begin(), part.end(), 0.0F);
-      add_cross(outputs.data(), block.patches.data(), block.rows, layer.outputs, width, part.data());
+      add_cross(outputs.data(), block.patches.data(), block.rows, layer.outputs, rows.width(), part.data());
       for (std::size_t i = 0; i < part.size(); ++i) sums.values[i] += static_cast<double>(part[i]);
       count += block.rows;
     });
-    Matrix now(layer.outputs, width);
+    Matrix now(layer.outputs, rows.width());
     std::copy(weights.begin(), weights.end(), now.values.begin());
     now = multiply(now, h);
     for (std::size_t i = 0; i < sums.values.size(); ++i)

@@ -25,7 +25,7 @@ struct WalkOptions {
   std::uint64_t seed = 0;
   double damping = 1e-3;         ///< of the least squares towards the old weights, relative to the inputs' mean energy
   std::int64_t sweeps = 2;       ///< times that the first factor is fitted to the second, and that to the first
-  std::int64_t view_passes = 2;  ///< with the activation in view: what it cuts off anyway does not count
+  std::int64_t view_passes = 1;  ///< with the activation in view: what it cuts off anyway does not count
   SessionOptions session{};
 };
 
