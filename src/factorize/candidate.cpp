@@ -8,7 +8,7 @@
 namespace pare {
 namespace {
 
-/// Wider layers are factorized by their weights alone: the moments would fill the memory.
+/// Errors below are rounding: their logarithm would lead interpolation astray.
 constexpr double kNothing = 1e-14;
 
 std::vector<FactorKind> wanted_kinds(const LinearLayer& layer, const CandidateOptions& options) {
