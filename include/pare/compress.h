@@ -36,7 +36,7 @@ struct CompressOptions {
   EvaluateOptions evaluate;
   /// Called on every candidate before it is measured: what travels in its metadata counts as its size.
   std::function<void(Model&)> finish;
-  bool prune = true;                    ///< try networks with fewer channels and blocks, alone and before int8
+  bool thinner = true;                  ///< try fewer channels and blocks, and low rank, alone and before int8
   std::vector<std::string> exclude;     ///< nodes that stay as they are
   std::filesystem::path original_path;  ///< the file that `original` was loaded from, to be timed and measured as it
                                         ///< is; empty: `original` is saved anew

@@ -53,6 +53,8 @@ class Compress final : public Verb {
         ->capture_default_str()
         ->check(CLI::PositiveNumber)
         ->group("Data");
+    app.add_flag("!--same-widths", options_.thinner,
+                 "Try no networks of fewer channels, blocks or ranks (int8 and exact rewrites alone; quicker)");
     app.add_option("--exclude", options_.exclude,
                    "Nodes that stay float: names, patterns or types, separated by commas")
         ->delimiter(',')

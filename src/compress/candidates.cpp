@@ -39,14 +39,17 @@ std::vector<CandidateSpec> candidate_specs(const Model& rewritten, const Compres
   return specs;
 }
 
-std::vector<CandidateSpec> pruned_specs(const Model& rewritten, const CompressOptions& options) {
-  std::vector<CandidateSpec> specs;
-  if (!holds(rewritten, {"Conv", "ConvTranspose", "Gemm", "MatMul"})) return specs;
+std::vector<std::vector<CandidateSpec>> thinner_specs(const Model& rewritten, const CompressOptions& options) {
+  if (!holds(rewritten, {"Conv", "ConvTranspose", "Gemm", "MatMul"})) return {};
   std::string common = fmt::format(" samples={}", options.calibration_samples);
   if (!options.exclude.empty()) common += " exclude=\"" + join(options.exclude, ",") + "\"";
+  std::vector<std::vector<CandidateSpec>> families(2);
   for (const char* speedup : {"1.2", "1.5", "2"})
-    specs.push_back({fmt::format("pruned {}x", speedup), fmt::format("prune speedup={}{}", speedup, common)});
-  return specs;
+    families[0].push_back({fmt::format("pruned {}x", speedup), fmt::format("prune speedup={}{}", speedup, common)});
+  for (const char* speedup : {"1.2", "1.5"})
+    families[1].push_back(
+        {fmt::format("low rank {}x", speedup), fmt::format("factorize speedup={}{}", speedup, common)});
+  return families;
 }
 
 }  // namespace pare

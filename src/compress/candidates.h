@@ -15,7 +15,9 @@ struct CandidateSpec {
 /// Beyond the rewritten float model, in the order of the table.
 [[nodiscard]] std::vector<CandidateSpec> candidate_specs(const Model& rewritten, const CompressOptions& options);
 
-/// Ever faster networks of fewer channels and blocks, in the order in which they are tried.
-[[nodiscard]] std::vector<CandidateSpec> pruned_specs(const Model& rewritten, const CompressOptions& options);
+/// Families of ever faster float networks (fewer channels and blocks; layers of low rank), in the order in which they
+/// are tried: where one loses too much, the rest of its family is not worth the time.
+[[nodiscard]] std::vector<std::vector<CandidateSpec>> thinner_specs(const Model& rewritten,
+                                                                    const CompressOptions& options);
 
 }  // namespace pare

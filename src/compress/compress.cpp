@@ -50,7 +50,7 @@ class Job {
     result_.candidates.push_back(std::move(rewritten));
     for (const CandidateSpec& spec : candidate_specs(base, options_)) result_.candidates.push_back(build(base, spec));
     for (Candidate& candidate : result_.candidates) measure(candidate);
-    if (options_.prune) try_pruning(base);
+    if (options_.thinner) try_thinner(base);
     choose(result_, options_.goal);
     return std::move(result_);
   }
@@ -93,9 +93,8 @@ class Job {
     return evaluate_agreement(session, *reference, *evaluation_, options_.evaluate, progress_);
   }
 
-  /// Ever fewer channels and blocks, each alone and in the integers that lost least, until one loses more than is
-  /// allowed.
-  void try_pruning(const Model& base) {
+  /// Ever thinner networks, each alone and in the integers that lost least, until one loses more than is allowed.
+  void try_thinner(const Model& base) {
     const Candidate* integers = nullptr;
     for (const Candidate& candidate : result_.candidates)
       if (candidate.valid && candidate.accuracy && candidate.recipe.find("quantize int8") != std::string::npos &&
@@ -103,19 +102,25 @@ class Job {
         integers = &candidate;
     const std::string quantize =
         integers == nullptr ? "" : integers->recipe.substr(integers->recipe.find("quantize int8"));
-    for (const CandidateSpec& spec : pruned_specs(base, options_)) {
-      Candidate pruned = build(base, spec);
-      measure(pruned);
-      const Model model = pruned.model;
-      const bool lost = !pruned.valid || !pruned.accuracy || loss_of(pruned) > options_.goal.max_drop;
-      const std::string name = pruned.name;
-      result_.candidates.push_back(std::move(pruned));
-      if (lost) return;
-      if (quantize.empty()) continue;
-      Candidate both = build(model, {name + ", int8", quantize});
+    for (const std::vector<CandidateSpec>& family : thinner_specs(base, options_))
+      for (const CandidateSpec& spec : family)
+        if (!try_thinner(base, spec, quantize)) break;
+  }
+
+  /// False if the float network is no candidate any more.
+  bool try_thinner(const Model& base, const CandidateSpec& spec, const std::string& quantize) {
+    Candidate thinner = build(base, spec);
+    measure(thinner);
+    const bool good = thinner.valid && thinner.accuracy && loss_of(thinner) <= options_.goal.max_drop;
+    if (good && !quantize.empty()) {
+      Candidate both = build(thinner.model, {thinner.name + ", int8", quantize});
       measure(both);
+      result_.candidates.push_back(std::move(thinner));
       result_.candidates.push_back(std::move(both));
+    } else {
+      result_.candidates.push_back(std::move(thinner));
     }
+    return good;
   }
 
   [[nodiscard]] double loss_of(const Candidate& candidate) const {

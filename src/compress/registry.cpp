@@ -1,6 +1,7 @@
 // The one list of all steps, from the .def lists of the folders that hold them.
 #include "core/fail.h"
 #include "core/words.h"
+#include "factorize/steps.h"
 #include "pare/step.h"
 #include "prune/steps.h"
 #include "quantize/steps.h"
@@ -12,6 +13,7 @@ const std::vector<StepInfo>& all_steps() {
   static const std::vector<StepInfo> steps = [] {
     std::vector<StepInfo> list;
 #define PARE_STEP(name) list.push_back(name());
+#include "factorize/steps.def"
 #include "prune/steps.def"
 #include "quantize/steps.def"
 #include "rewrite/rewrites.def"

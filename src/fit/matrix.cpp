@@ -34,6 +34,20 @@ Matrix multiply(const Matrix& a, const Matrix& b) {
   return c;
 }
 
+Matrix multiply_transposed(const Matrix& a, const Matrix& b) {
+  Matrix c(a.rows, b.rows);
+  if (a.rows * a.cols * b.rows == 0) return c;
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, to_int(a.rows), to_int(b.rows), to_int(a.cols), 1.0,
+              a.values.data(), to_int(a.cols), b.values.data(), to_int(b.cols), 0.0, c.values.data(), to_int(c.cols));
+  return c;
+}
+
+Matrix reshaped(Matrix a, std::int64_t rows, std::int64_t cols) {
+  a.rows = rows;
+  a.cols = cols;
+  return a;
+}
+
 Matrix transposed(const Matrix& a) {
   Matrix t(a.cols, a.rows);
   for (std::int64_t r = 0; r < a.rows; ++r)
@@ -114,6 +128,18 @@ void solve_lower(const double* l, std::int64_t n, double* b, std::int64_t cols, 
   if (n == 0 || cols == 0) return;
   cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, to_int(n), to_int(cols), 1.0, l,
               to_int(n), b, to_int(stride));
+}
+
+void solve_lower_right(const double* l, std::int64_t n, double* b, std::int64_t rows) {
+  if (n == 0 || rows == 0) return;
+  cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, to_int(rows), to_int(n), 1.0, l,
+              to_int(n), b, to_int(n));
+}
+
+void add_product(MatrixView a, MatrixView b, std::int64_t m, std::int64_t n, std::int64_t k, double* c) {
+  if (m == 0 || n == 0 || k == 0) return;
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, to_int(m), to_int(n), to_int(k), 1.0, a.data, to_int(a.stride),
+              b.data, to_int(b.stride), 1.0, c, to_int(n));
 }
 
 void subtract_cross(const double* a, const double* b, std::int64_t rows, std::int64_t m, std::int64_t n, double* c) {

@@ -23,7 +23,11 @@ struct Matrix {
 void set_blas_threads(int threads);
 
 [[nodiscard]] Matrix multiply(const Matrix& a, const Matrix& b);
+/// a b^T.
+[[nodiscard]] Matrix multiply_transposed(const Matrix& a, const Matrix& b);
 [[nodiscard]] Matrix transposed(const Matrix& a);
+/// The same numbers, row after row, in another shape.
+[[nodiscard]] Matrix reshaped(Matrix a, std::int64_t rows, std::int64_t cols);
 /// The columns (of a) or rows and columns (of a square one) in that order.
 [[nodiscard]] Matrix take_columns(const Matrix& a, std::span<const std::int64_t> columns);
 [[nodiscard]] Matrix take_both(const Matrix& a, std::span<const std::int64_t> indices);
@@ -49,6 +53,15 @@ void apply_weights(const float* a, const float* w, std::int64_t rows, std::int64
 [[nodiscard]] bool cholesky(double* a, std::int64_t n);
 /// b (n x cols, rows `stride` apart) = l^-1 b, l: n x n lower.
 void solve_lower(const double* l, std::int64_t n, double* b, std::int64_t cols, std::int64_t stride);
+/// b (rows x n) = b l^-1, l: n x n lower.
+void solve_lower_right(const double* l, std::int64_t n, double* b, std::int64_t rows);
+/// A part of a row-major matrix: where it begins, and how far its rows are apart.
+struct MatrixView {
+  const double* data = nullptr;
+  std::int64_t stride = 0;
+};
+/// c (m x n, packed) += a b, a: m x k, b: k x n.
+void add_product(MatrixView a, MatrixView b, std::int64_t m, std::int64_t n, std::int64_t k, double* c);
 /// c (m x n) -= a^T b, a: rows x m, b: rows x n.
 void subtract_cross(const double* a, const double* b, std::int64_t rows, std::int64_t m, std::int64_t n, double* c);
 

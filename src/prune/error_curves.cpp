@@ -7,10 +7,10 @@
 #include "core/fail.h"
 #include "core/parallel.h"
 #include "fit/eliminate.h"
+#include "fit/output_error.h"
 #include "fit/ridge.h"
 #include "ops/macs.h"
 #include "prune/consumer.h"
-#include "prune/output_error.h"
 
 namespace pare {
 namespace {

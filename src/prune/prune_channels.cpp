@@ -7,15 +7,15 @@
 #include "budget/choose_widths.h"
 #include "budget/count_costs.h"
 #include "budget/latency_table.h"
+#include "budget/target.h"
 #include "core/fail.h"
+#include "fit/output_error.h"
 #include "pare/channels.h"
 #include "prune/criteria.h"
 #include "prune/drop_block.h"
 #include "prune/error_curves.h"
-#include "prune/output_error.h"
-#include "prune/prove.h"
 #include "prune/repair.h"
-#include "prune/target.h"
+#include "step/prove.h"
 #include "step/select.h"
 
 namespace pare {
@@ -71,7 +71,7 @@ std::vector<DropCandidate> relocate(std::vector<DropCandidate> drops, const Grap
 class Job {
  public:
   Job(const Model& model, const StepOptions& options, Context& context)
-      : original_(model), options_(options), context_(context), target_(prune_target(options)) {
+      : original_(model), options_(options), context_(context), target_(cost_target("prune", {}, options)) {
     const std::string& criterion = options.word("criterion");
     from_data_ = criterion == "reconstruction" || (criterion == "auto" && context.data != nullptr);
     repair_ = options.word("repair") == "on" || (options.word("repair") == "auto" && context.data != nullptr);
@@ -444,7 +444,7 @@ class Job {
   const Model& original_;
   const StepOptions& options_;
   Context& context_;
-  PruneTarget target_;
+  CostTarget target_;
   bool from_data_ = false, repair_ = false;
   double original_cost_ = 0;
   std::string timed_with_;

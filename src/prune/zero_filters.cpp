@@ -9,7 +9,7 @@
 #include "ops/macs.h"
 #include "pare/channels.h"
 #include "prune/filters.h"
-#include "prune/prove.h"
+#include "step/prove.h"
 
 namespace pare {
 namespace {

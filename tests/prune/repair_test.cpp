@@ -4,8 +4,8 @@
 #include <set>
 
 #include "fit/nets.h"
+#include "fit/output_error.h"
 #include "prune/error_curves.h"
-#include "prune/output_error.h"
 #include "support/support.h"
 
 namespace pare::testing {

@@ -31,7 +31,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"fit", {"graph", "ops", "channels"}},
     {"budget", {"graph", "ops", "measure", "channels"}},
     {"prune", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
-    {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune"}},
+    {"factorize", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
+    {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune", "factorize"}},
     {"report", {"graph", "ops", "measure", "step", "compress"}},
     {"cli", {"graph", "ops", "measure", "step", "compress", "report"}},
 };

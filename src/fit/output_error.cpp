@@ -1,4 +1,4 @@
-#include "prune/output_error.h"
+#include "fit/output_error.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "prune/prove.h"
+#include "step/prove.h"
 
 #include <algorithm>
 #include <array>

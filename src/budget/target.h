@@ -1,4 +1,4 @@
-// target.h - what the user wants the pruned network to cost.
+// target.h - what the user wants a network to cost.
 #pragma once
 
 #include "budget/count_costs.h"
@@ -6,7 +6,7 @@
 
 namespace pare {
 
-struct PruneTarget {
+struct CostTarget {
   CostKind kind = CostKind::kMacs;
   double keep = 0.5;      ///< at most this share of the original remains
   bool by_layer = false;  ///< kChannels: the same share of each layer
@@ -15,6 +15,8 @@ struct PruneTarget {
 
 /// From macs, params, bytes, latency, speedup, channels (one of them; macs=50% if none is given). Throws
 /// Error(kInvalidArgument) on several, or on shares outside of 0 to 1.
-[[nodiscard]] PruneTarget prune_target(const StepOptions& options);
+/// `step`: its name, for messages; `without`: which of these options it does not have.
+[[nodiscard]] CostTarget cost_target(std::string_view step, const std::vector<std::string>& without,
+                                     const StepOptions& options);
 
 }  // namespace pare

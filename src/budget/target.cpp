@@ -1,5 +1,6 @@
-#include "prune/target.h"
+#include "budget/target.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/fail.h"
@@ -7,7 +8,7 @@
 
 namespace pare {
 
-PruneTarget prune_target(const StepOptions& options) {
+CostTarget cost_target(std::string_view step, const std::vector<std::string>& without, const StepOptions& options) {
   struct Way {
     const char* option;
     CostKind kind;
@@ -19,26 +20,27 @@ PruneTarget prune_target(const StepOptions& options) {
                                          {"latency", CostKind::kMilliseconds, "time"},
                                          {"speedup", CostKind::kMilliseconds, "time"},
                                          {"channels", CostKind::kChannels, "channels"}}};
-  PruneTarget target;
+  CostTarget target;
   std::vector<std::string> given;
   const char* noun = "MACs";
   for (const Way& way : kWays) {
-    if (!options.given(way.option)) continue;
+    if (std::find(without.begin(), without.end(), way.option) != without.end() || !options.given(way.option)) continue;
     given.emplace_back(way.option);
     const double number = options.number(way.option);
     if (given.back() == "speedup" && number < 1)
       fail(ErrorCode::kInvalidArgument,
-           "prune: speedup={} is no gain\n  remedy: a number of 1 and more, such as speedup=1.5",
+           "{}: speedup={} is no gain\n  remedy: a number of 1 and more, such as speedup=1.5", step,
            options.word(way.option));
     if (given.back() != "speedup" && (number <= 0 || number > 1))
-      fail(ErrorCode::kInvalidArgument, "prune: {}={} is no share\n  remedy: what may remain, such as {}=50%",
+      fail(ErrorCode::kInvalidArgument, "{}: {}={} is no share\n  remedy: what may remain, such as {}=50%", step,
            way.option, options.word(way.option), way.option);
     target.kind = way.kind;
     target.keep = given.back() == "speedup" ? 1 / number : number;
     noun = way.noun;
   }
   if (given.size() > 1)
-    fail(ErrorCode::kInvalidArgument, "prune: {} contradict each other\n  remedy: give one goal", join(given, " and "));
+    fail(ErrorCode::kInvalidArgument, "{}: {} contradict each other\n  remedy: give one goal", step,
+         join(given, " and "));
   target.by_layer = target.kind == CostKind::kChannels && !options.flag("global");
   target.text = given == std::vector<std::string>{"speedup"}
                     ? fmt::format("{:.2f} times as fast", 1 / target.keep)
