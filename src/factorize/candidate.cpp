@@ -11,7 +11,7 @@ namespace {
 /// Errors below are rounding: their logarithm would lead interpolation astray.
 constexpr double kNothing = 1e-14;
 
-std::vector<FactorKind> wanted_kinds(const LinearLayer& layer, const CandidateOptions& options) {
+std::vector<FactorKind> wanted_kinds(const LinearLayer& layer, const RankCandidateOptions& options) {
   using enum FactorKind;
   const bool kernel = layer.taps > 1, spatial = can_fold(layer, kVertical);
   if (options.kind == "spatial") return {kVertical, kHorizontal};
@@ -45,9 +45,9 @@ double Way::error_at(std::int64_t rank) const {
   return std::min(1.0, std::exp((1 - share) * log_error(low) + share * log_error(high)));
 }
 
-Candidates find_candidates(const Model& model, const Trace& trace, const CandidateOptions& options) {
+RankCandidates find_candidates(const Model& model, const Trace& trace, const RankCandidateOptions& options) {
   const GraphIndex index(model.graph);
-  Candidates found;
+  RankCandidates found;
   for (std::size_t i = 0; i < model.graph.nodes.size(); ++i) {
     const Node& node = model.graph.nodes[i];
     if (!node.is("Conv") && !node.is("Gemm") && !node.is("MatMul") && !node.is("ConvTranspose")) continue;
@@ -68,7 +68,7 @@ Candidates find_candidates(const Model& model, const Trace& trace, const Candida
       skip("the shapes of its values are not known");
       continue;
     }
-    Candidate candidate{.layer = std::move(*read.layer), .label = label, .op_type = node.op_type, .ways = {}};
+    RankCandidate candidate{.layer = std::move(*read.layer), .label = label, .op_type = node.op_type, .ways = {}};
     std::int64_t highest = 0;
     for (const FactorKind kind : wanted_kinds(candidate.layer, options)) {
       if (!can_fold(candidate.layer, kind)) continue;

@@ -29,25 +29,26 @@ struct Way {
   [[nodiscard]] double error_at(std::int64_t rank) const;
 };
 
-struct Candidate {
+struct RankCandidate {
   LinearLayer layer;
   std::string label, op_type;
   std::vector<Way> ways;
   double scale = 1;  ///< squared error of the network's outputs for one of the layer's
 };
 
-struct CandidateOptions {
+struct RankCandidateOptions {
   std::string kind = "auto";
   bool every_kind = false;                ///< auto: not only those that save most MACs
   bool above_break_even = false;          ///< ranks up to the full one
   std::vector<std::string> user_reasons;  ///< by node, "" where the user has nothing against it
 };
 
-struct Candidates {
-  std::vector<Candidate> list;
+struct RankCandidates {
+  std::vector<RankCandidate> list;
   std::vector<NodeReason> skipped;
 };
-[[nodiscard]] Candidates find_candidates(const Model& model, const Trace& trace, const CandidateOptions& options);
+[[nodiscard]] RankCandidates find_candidates(const Model& model, const Trace& trace,
+                                             const RankCandidateOptions& options);
 
 struct RankCurveOptions {
   std::int64_t samples = 512, measured_samples = 32;
@@ -57,6 +58,6 @@ struct RankCurveOptions {
 /// Fills in the points of all ways. With data also the scale: what the network's outputs lose with only this layer at
 /// half of its MACs.
 void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* data, const RankCurveOptions& options,
-                         std::vector<Candidate>& candidates, ProgressSink& progress);
+                         std::vector<RankCandidate>& candidates, ProgressSink& progress);
 
 }  // namespace pare

@@ -59,12 +59,12 @@ class Job {
   StepResult run() {
     inputs_ = probe_inputs(model_, {.seed = context_.seed});
     trace_ = trace_model(model_, inputs_);
-    CandidateOptions wanted{
+    RankCandidateOptions wanted{
         .kind = options_.word("kind"),
         .every_kind = by_time_,
         .above_break_even = options_.flag("force"),
         .user_reasons = user_reasons(model_.graph, options_.words("exclude"), options_.words("only"))};
-    Candidates found = find_candidates(model_, trace_, wanted);
+    RankCandidates found = find_candidates(model_, trace_, wanted);
     candidates_ = std::move(found.list);
     result_.skipped = std::move(found.skipped);
     if (candidates_.empty()) return nothing("no layer can be factorized");
@@ -92,7 +92,7 @@ class Job {
     return std::move(result_);
   }
 
-  void skip(const Candidate& candidate, std::string reason) {
+  void skip(const RankCandidate& candidate, std::string reason) {
     result_.skipped.push_back({candidate.label, candidate.op_type, std::move(reason)});
   }
 
@@ -117,7 +117,7 @@ class Job {
 
   void rank_options() {
     const std::int64_t rank = options_.integer("rank");
-    for (const Candidate& candidate : candidates_) {
+    for (const RankCandidate& candidate : candidates_) {
       std::vector<Option> own;
       for (std::size_t way = 0; way < candidate.ways.size(); ++way) {
         const std::int64_t most = std::min(rank, candidate.ways[way].fold.full_rank(candidate.layer.outputs));
@@ -132,7 +132,7 @@ class Job {
 
   void energy_options() {
     const double lost = 1 - options_.number("energy");
-    for (const Candidate& candidate : candidates_) {
+    for (const RankCandidate& candidate : candidates_) {
       std::vector<Option> own;
       for (std::size_t way = 0; way < candidate.ways.size(); ++way) {
         const Way& one = candidate.ways[way];
@@ -162,7 +162,7 @@ class Job {
 
   void goal_options() {
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
-      const Candidate& candidate = candidates_[c];
+      const RankCandidate& candidate = candidates_[c];
       std::vector<Option> own = {{.way = 0, .rank = 0, .cost = by_time_ ? 0 : cost_of(candidate.ways[0], 0)}};
       if (by_time_) {
         add_timed(c, own);
@@ -188,7 +188,7 @@ class Job {
         own.push_back({.way = one.way, .rank = one.rank, .cost = -one.saved_ms});
     }
     if (own.size() > 1) return;
-    const Candidate& candidate = candidates_[c];
+    const RankCandidate& candidate = candidates_[c];
     if (timed.ranks.empty())
       skip(candidate,
            fmt::format("too thin for the runtime's blocks: its break-even is rank {}", candidate.ways[0].limit));
@@ -261,7 +261,7 @@ class Job {
   }
 
   double error_of(std::size_t c, const Option& option) const {
-    const Candidate& candidate = candidates_[c];
+    const RankCandidate& candidate = candidates_[c];
     // The scale was measured with all other layers whole. A layer that seems to matter little alone also makes good
     // what went wrong before it, as far as its rank lets it: between both, the geometric mean. Measured on ResNet-20 at
     // a third of its MACs: 84.3 % with the scale, 87.1 % without, 87.5 % with its root.
@@ -301,7 +301,7 @@ class Job {
 
   void report(const Walked& walked) {
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
-      const Candidate& candidate = candidates_[chosen_[i].candidate];
+      const RankCandidate& candidate = candidates_[chosen_[i].candidate];
       const SplitLayer& split = walked.splits[i];
       result_.done.push_back(
           {candidate.label, candidate.op_type, fold_text(split.layer, split.fold.kind, split.factors.rank)});
@@ -333,7 +333,7 @@ class Job {
   bool by_layer_ = false, by_time_ = false, reached_ = true;
   NamedTensors inputs_;
   Trace trace_;
-  std::vector<Candidate> candidates_;
+  std::vector<RankCandidate> candidates_;
   TimedNetwork times_;
   std::vector<std::vector<Option>> layer_options_;
   std::vector<ChosenRank> chosen_;

@@ -33,7 +33,7 @@ struct HalfRank {
   double error = std::numeric_limits<double>::infinity();
 };
 
-HalfRank measure_ways(Candidate& candidate, const CentredMoments& moments, std::uint64_t seed) {
+HalfRank measure_ways(RankCandidate& candidate, const CentredMoments& moments, std::uint64_t seed) {
   HalfRank half;
   for (Way& way : candidate.ways) {
     const std::vector<std::int64_t> ranks = ranks_to_try(way.limit);
@@ -52,7 +52,7 @@ HalfRank measure_ways(Candidate& candidate, const CentredMoments& moments, std::
 }  // namespace
 
 void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* data, const RankCurveOptions& options,
-                         std::vector<Candidate>& candidates, ProgressSink& progress) {
+                         std::vector<RankCandidate>& candidates, ProgressSink& progress) {
   SessionOptions session = options.session;
   session.threads = working_threads(session.threads);
   set_blas_threads(session.threads);
@@ -79,7 +79,7 @@ void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* 
   Lockstep lockstep(model, stops, {}, trace.shapes, *data,
                     {.samples = options.samples, .seed = options.seed, .session = session});
   while (lockstep.next()) {
-    Candidate& candidate = candidates[candidate_of.at(stops[lockstep.stop()].node)];
+    RankCandidate& candidate = candidates[candidate_of.at(stops[lockstep.stop()].node)];
     const LinearLayer& layer = candidate.layer;
     LayerRows rows(lockstep, layer, {.value = layer.output, .minus = {}}, all_channels(layer),
                    {.least_rows = kLeastRows, .seed = options.seed, .memory_bytes = 0});

@@ -23,7 +23,7 @@ std::vector<std::int64_t> ranks_to_time(std::int64_t limit, std::int64_t block) 
 }
 
 /// Layers of one structure take the same time.
-std::string structure_of(const Candidate& candidate, const Trace& trace) {
+std::string structure_of(const RankCandidate& candidate, const Trace& trace) {
   const LinearLayer& layer = candidate.layer;
   return fmt::format("{} {} {} {} {} {} {} {} {}", candidate.op_type, layer.outputs, layer.inputs,
                      shape_text(layer.kernel), shape_text(layer.strides), shape_text(layer.dilations),
@@ -44,8 +44,8 @@ Factors filler(const LinearLayer& layer, const Fold& fold, std::int64_t rank) {
 
 class Timer {
  public:
-  Timer(const Model& model, const Trace& trace, const NamedTensors& inputs, const std::vector<Candidate>& candidates,
-        const TimeWaysOptions& options)
+  Timer(const Model& model, const Trace& trace, const NamedTensors& inputs,
+        const std::vector<RankCandidate>& candidates, const TimeWaysOptions& options)
       : model_(model), trace_(trace), inputs_(inputs), candidates_(candidates), options_(options) {
     options_.session.extra_outputs.clear();
     for (std::size_t c = 0; c < candidates.size(); ++c) alike_[structure_of(candidates[c], trace)].push_back(c);
@@ -67,7 +67,7 @@ class Timer {
 
  private:
   void time_structure(const std::vector<std::size_t>& members) {
-    const Candidate& first = candidates_[members[0]];
+    const RankCandidate& first = candidates_[members[0]];
     std::vector<TimedRank> ranks;
     std::vector<std::unique_ptr<Session>> sessions;
     std::vector<Session*> parts;
@@ -99,7 +99,7 @@ class Timer {
                                     .ranks = ranks};
   }
 
-  std::pair<Model, NamedTensors> layer_alone(const Candidate& candidate) const {
+  std::pair<Model, NamedTensors> layer_alone(const RankCandidate& candidate) const {
     const LinearLayer& layer = candidate.layer;
     const Shape& shape = trace_.shapes.at(layer.input);
     NamedTensors inputs;
@@ -133,7 +133,7 @@ class Timer {
   const Model& model_;
   const Trace& trace_;
   const NamedTensors& inputs_;
-  const std::vector<Candidate>& candidates_;
+  const std::vector<RankCandidate>& candidates_;
   TimeWaysOptions options_;
   std::map<std::string, std::vector<std::size_t>> alike_;
   std::unique_ptr<Session> whole_;
@@ -142,11 +142,11 @@ class Timer {
 
 }  // namespace
 
-Model with_shapes(const Model& model, const std::vector<Candidate>& candidates,
+Model with_shapes(const Model& model, const std::vector<RankCandidate>& candidates,
                   const std::vector<ShapeChoice>& choices) {
   std::vector<SplitLayer> splits;
   for (const ShapeChoice& choice : choices) {
-    const Candidate& candidate = candidates[choice.candidate];
+    const RankCandidate& candidate = candidates[choice.candidate];
     const Fold& fold = candidate.ways[choice.way].fold;
     splits.push_back({.layer = candidate.layer, .fold = fold, .factors = filler(candidate.layer, fold, choice.rank)});
   }
@@ -154,7 +154,7 @@ Model with_shapes(const Model& model, const std::vector<Candidate>& candidates,
 }
 
 TimedNetwork time_ways(const Model& model, const Trace& trace, const NamedTensors& inputs,
-                       const std::vector<Candidate>& candidates, const TimeWaysOptions& options) {
+                       const std::vector<RankCandidate>& candidates, const TimeWaysOptions& options) {
   return Timer(model, trace, inputs, candidates, options).run();
 }
 

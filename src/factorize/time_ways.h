@@ -36,14 +36,14 @@ struct TimeWaysOptions {
 };
 /// Layers alike are timed once: all of them in the network become two, side by side with the network as it is.
 [[nodiscard]] TimedNetwork time_ways(const Model& model, const Trace& trace, const NamedTensors& inputs,
-                                     const std::vector<Candidate>& candidates, const TimeWaysOptions& options);
+                                     const std::vector<RankCandidate>& candidates, const TimeWaysOptions& options);
 
 /// The network with these layers as two of the right shapes; only its speed is meant.
 struct ShapeChoice {
   std::size_t candidate = 0, way = 0;
   std::int64_t rank = 0;
 };
-[[nodiscard]] Model with_shapes(const Model& model, const std::vector<Candidate>& candidates,
+[[nodiscard]] Model with_shapes(const Model& model, const std::vector<RankCandidate>& candidates,
                                 const std::vector<ShapeChoice>& choices);
 
 }  // namespace pare

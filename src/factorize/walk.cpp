@@ -49,7 +49,7 @@ void rest_in_view(const FitTarget& target, const RowBlock& block, std::vector<fl
 
 class Walker {
  public:
-  Walker(const Model& model, const Trace& trace, const std::vector<Candidate>& candidates,
+  Walker(const Model& model, const Trace& trace, const std::vector<RankCandidate>& candidates,
          const std::vector<ChosenRank>& chosen, const WalkOptions& options)
       : model_(model), trace_(trace), candidates_(candidates), chosen_(chosen), options_(options), index_(model.graph) {
     options_.session.threads = working_threads(options_.session.threads);
@@ -85,7 +85,7 @@ class Walker {
   }
 
  private:
-  const Candidate& candidate(const ChosenRank& one) const { return candidates_[one.candidate]; }
+  const RankCandidate& candidate(const ChosenRank& one) const { return candidates_[one.candidate]; }
   std::size_t place_of(const ChosenRank& one) const { return static_cast<std::size_t>(&one - chosen_.data()); }
 
   void by_weights(const ChosenRank& one, Model& model) {
@@ -261,7 +261,7 @@ class Walker {
 
   const Model& model_;
   const Trace& trace_;
-  const std::vector<Candidate>& candidates_;
+  const std::vector<RankCandidate>& candidates_;
   const std::vector<ChosenRank>& chosen_;
   WalkOptions options_;
   GraphIndex index_;
@@ -274,7 +274,7 @@ class Walker {
 
 }  // namespace
 
-Walked walk_layers(const Model& model, const Trace& trace, const std::vector<Candidate>& candidates,
+Walked walk_layers(const Model& model, const Trace& trace, const std::vector<RankCandidate>& candidates,
                    const std::vector<ChosenRank>& chosen, const Dataset* data, const WalkOptions& options,
                    ProgressSink& progress) {
   Walker walker(model, trace, candidates, chosen, options);

@@ -43,7 +43,7 @@ struct Walked {
 };
 
 /// `data` null: the weights alone decide.
-[[nodiscard]] Walked walk_layers(const Model& model, const Trace& trace, const std::vector<Candidate>& candidates,
+[[nodiscard]] Walked walk_layers(const Model& model, const Trace& trace, const std::vector<RankCandidate>& candidates,
                                  const std::vector<ChosenRank>& chosen, const Dataset* data, const WalkOptions& options,
                                  ProgressSink& progress);
 

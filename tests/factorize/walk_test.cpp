@@ -11,7 +11,7 @@ namespace {
 Model factorized(const Model& model, const std::string& kind, std::size_t way, std::int64_t rank, const Dataset* data) {
   const NamedTensors inputs = probe_inputs(model);
   const Trace trace = trace_model(model, inputs);
-  const Candidates found = find_candidates(model, trace, {.kind = kind, .above_break_even = true});
+  const RankCandidates found = find_candidates(model, trace, {.kind = kind, .above_break_even = true});
   std::vector<ChosenRank> chosen;
   for (std::size_t c = 0; c < found.list.size(); ++c) {
     const std::vector<Way>& ways = found.list[c].ways;

@@ -1,4 +1,5 @@
 // Rules of the source tree that a compiler does not check.
+#include <map>
 #include <regex>
 
 #include "support/support.h"
@@ -54,6 +55,22 @@ TEST(Sources, HeadersOpenWithTheirPurpose) {
       const std::string text = read_file(file);
       EXPECT_TRUE(text.starts_with("// ") && text.find("#pragma once") != std::string::npos) << file;
     }
+}
+
+/// Two types of one name in two headers are one to the linker: the wrong destructor runs.
+TEST(Sources, HeadersShareNoTypeNames) {
+  const std::regex definition(R"((?:^|\n)(?:struct|class) ([A-Z]\w*)(?: final)?(?: : [^{;]*)? ?\{)");
+  std::map<std::string, fs::path> seen;
+  for (const char* folder : {"include", "src"})
+    for (const fs::path& file : sources(folder)) {
+      if (file.extension() != ".h") continue;
+      const std::string text = read_file(file);
+      for (std::sregex_iterator at(text.begin(), text.end(), definition), end; at != end; ++at) {
+        const auto [known, added] = seen.emplace((*at)[1].str(), file);
+        EXPECT_TRUE(added) << (*at)[1] << " is defined in " << known->second << " and in " << file;
+      }
+    }
+  EXPECT_GT(seen.size(), 50U);
 }
 
 }  // namespace
