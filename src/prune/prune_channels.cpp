@@ -404,6 +404,7 @@ class Job {
       got = plan.got / original_cost_;
     }
     result_.figures["asked_share"] = target_.keep;
+    if (target_.kind == CostKind::kMilliseconds) return;  // what was measured tells, report_speed
     result_.figures["got_share"] = got;
     result_.notes.push_back(fmt::format("asked for {}, got {:.4g} %", target_.text, 100 * got));
     constexpr double kRounding = 0.05;  // whole channels of each layer
@@ -415,9 +416,12 @@ class Job {
 
   /// Time is reported as it was measured, whatever was asked for.
   void report_speed(const SpeedComparison& speed, double keep, std::int64_t align) {
+    const bool by_time = target_.kind == CostKind::kMilliseconds;
     result_.figures["speed_ratio"] = speed.ratio;
-    result_.notes.push_back(fmt::format("measured {:.2f} times as fast as before ({:.2f} to {:.2f}), {}, batch 1",
-                                        speed.ratio, speed.interval.low, speed.interval.high, timed_with_));
+    if (target_.kind == CostKind::kMilliseconds) result_.figures["got_share"] = 1 / speed.ratio;
+    result_.notes.push_back(fmt::format("{}measured {:.2f} times as fast as before ({:.2f} to {:.2f}), {}, batch 1",
+                                        by_time ? "asked for " + target_.text + ", " : "", speed.ratio,
+                                        speed.interval.low, speed.interval.high, timed_with_));
     if (target_.kind == CostKind::kMilliseconds) {
       result_.missed = speed.ratio * keep >= 1
                            ? ""
