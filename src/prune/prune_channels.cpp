@@ -154,6 +154,7 @@ class Job {
     Pruned pruned;
     WidthPlan plan;
     std::int64_t align = 1;
+    bool in_time = true;  ///< a goal in time was met when the shapes were timed
   };
 
   Finalist best_of(const Model& model, const ChannelFlow& flow, const std::vector<Choices>& choices,
@@ -161,10 +162,13 @@ class Job {
     Finalist best;
     for (const Choices& one : choices) {
       WidthOptions fitting = widths;
-      const Proposal proposal{one, timed_plan(model, flow, one, fitting, last)};
+      bool in_time = true;
+      const Proposal proposal{one, timed_plan(model, flow, one, fitting, last, in_time)};
+      if (&one != &choices.front() && best.in_time && !in_time) continue;
       Pruned pruned = realize(model, flow, proposal, choices.size() > 1);
-      if (&one != &choices.front() && pruned.error >= best.pruned.error) continue;
-      best = {std::move(pruned), proposal.plan, fitting.limits.align};
+      const bool sooner = in_time && !best.in_time;
+      if (&one != &choices.front() && !sooner && pruned.error >= best.pruned.error) continue;
+      best = {std::move(pruned), proposal.plan, fitting.limits.align, in_time};
     }
     return best;
   }
@@ -172,7 +176,7 @@ class Job {
   /// Times add up only nearly, and widths that no runtime likes may cost more than they save: the shapes of a plan are
   /// timed, and others are asked for, before anything is repaired.
   WidthPlan timed_plan(const Model& model, const ChannelFlow& flow, const Choices& choices, WidthOptions& widths,
-                       bool last) {
+                       bool last, bool& in_time) {
     const double keep = widths.keep;
     const bool by_time = target_.kind == CostKind::kMilliseconds;
     constexpr double kNear = 0.97;  // of the goal: no nearer plan is looked for
@@ -194,6 +198,7 @@ class Job {
         best = proposal.plan;
         best_share = share;
       }
+      in_time = best.has_value();
       if (attempt == kAttempts || (share <= keep && share >= kNear * keep)) return best.value_or(proposal.plan);
       widths.keep = std::min(1.0, widths.keep * keep / share * (share > keep ? 0.99 : 1.0));
     }
@@ -446,7 +451,10 @@ class Job {
       if (lost == 0) continue;
       const auto all = static_cast<std::int64_t>(layer.outputs.size());
       LayerWidths& widths =
-          widths_of_.try_emplace(layer.label, LayerWidths{layer.node, original_op(layer), all, all, layer.depthwise})
+          widths_of_
+              .try_emplace(layer.label,
+                           LayerWidths{layer.node, model.graph.nodes[static_cast<std::size_t>(layer.node)].op_type, all,
+                                       all, layer.depthwise})
               .first->second;
       widths.now = all - lost;
     }
@@ -473,8 +481,6 @@ class Job {
     result_.figures["dropped_blocks"] = static_cast<double>(dropped_.size());
     for (const auto& [label, entry] : excluded_) result_.skipped.push_back(entry);
   }
-
-  std::string original_op(const ChannelLayer& layer) const { return layer.label.substr(0, layer.label.find(' ')); }
 
   const Model& original_;
   const StepOptions& options_;
