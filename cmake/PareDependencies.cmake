@@ -46,3 +46,18 @@ endif()
 if(PARE_WITH_GDAL)
   find_package(GDAL REQUIRED)
 endif()
+
+# libtorch: seen by src/train/torch and src/train/lower alone, which make a library of their own (libpare_train.so) that is opened when
+# something is trained: the other verbs do not wait for it.
+if(PARE_WITH_TORCH)
+  set(PARE_TORCH_ROOT "${PARE_CACHE}/torch-2.15.0" CACHE PATH "include/ and lib/ of libtorch")
+  if(NOT EXISTS "${PARE_TORCH_ROOT}/lib/libtorch_cpu.so")
+    message(FATAL_ERROR "libtorch is not in ${PARE_TORCH_ROOT}; run scripts/setup first, or build without training: -DPARE_WITH_TORCH=OFF")
+  endif()
+  add_library(pare_libtorch INTERFACE)
+  target_include_directories(pare_libtorch SYSTEM INTERFACE "${PARE_TORCH_ROOT}/include" "${PARE_TORCH_ROOT}/include/torch/csrc/api/include")
+  # By name, not only as needed: torch finds its own dependencies among what is loaded already.
+  target_link_libraries(pare_libtorch INTERFACE -Wl,--push-state,--no-as-needed "${PARE_TORCH_ROOT}/lib/libcudart.so.13"
+    "${PARE_TORCH_ROOT}/lib/libcupti.so.13" "${PARE_TORCH_ROOT}/lib/libgomp.so.1" "${PARE_TORCH_ROOT}/lib/libc10.so"
+    "${PARE_TORCH_ROOT}/lib/libtorch_cpu.so" -Wl,--pop-state)
+endif()

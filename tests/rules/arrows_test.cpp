@@ -32,7 +32,10 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"budget", {"graph", "ops", "measure", "channels"}},
     {"prune", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
     {"factorize", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
-    {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune", "factorize"}},
+    {"train", {"graph", "ops", "step", "measure", "channels", "fit"}},
+    {"train/lower", {"graph", "ops"}},
+    {"train/torch", {"graph", "ops", "train", "train/lower"}},
+    {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune", "factorize", "train"}},
     {"report", {"graph", "ops", "measure", "step", "compress"}},
     {"cli", {"graph", "ops", "measure", "step", "compress", "report"}},
 };
@@ -44,7 +47,10 @@ const std::vector<std::pair<std::string, std::set<std::string>>> kOwned = {
     {"onnxruntime", {"runtime/onnxruntime"}},
     {"openvino/", {"runtime/openvino"}},
     {"gdal", {"data"}},
-    {"nlohmann/", {"core", "runtime/onnxruntime", "data", "compress", "report", "cli"}},
+    {"ATen/", {"train/torch", "train/lower"}},
+    {"c10/", {"train/torch", "train/lower"}},
+    {"torch/", {"train/torch"}},
+    {"nlohmann/", {"core", "runtime/onnxruntime", "data", "train", "compress", "report", "cli"}},
     {"CLI/", {"cli"}},
     {"cblas", {"fit"}},
 };

@@ -1,0 +1,78 @@
+// executor.h - an ONNX graph run on torch, with gradients to its weights.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pare/graph.h"
+#include "pare/step.h"
+#include "train/lower/lower.h"
+
+namespace pare {
+
+/// A weight that training changes.
+struct TrainedTensor {
+  std::string name;    ///< initializer, or output of the Constant node
+  at::Tensor tensor;   ///< float32 leaf; requires a gradient
+  bool decays = true;  ///< weight decay applies: not to biases, normalization and slopes
+};
+
+/// Running statistics of a normalization, and others that training changes without a gradient.
+struct TrainedBuffer {
+  std::string name;
+  at::Tensor tensor;
+};
+
+struct ExecutorOptions {
+  bool trainable = true;      ///< false: a teacher; no gradients anywhere
+  bool channels_last = true;  ///< memory format of 4-d activations and weights; results are the same
+  /// Values kept beside the outputs (for feature matching). Throws Error(kInvalidArgument) with the nearest names.
+  std::vector<std::string> keep = {};
+};
+
+/// Throws Error(kUnsupported) listing every node that has no lowering, before anything runs. Not thread-safe.
+class Executor {
+ public:
+  explicit Executor(const Model& model, const ExecutorOptions& options = {});
+
+  /// Values of the graph's outputs, then of `keep`, in order; as they were computed (bfloat16 if so asked).
+  [[nodiscard]] std::vector<at::Tensor> run(const std::map<std::string, at::Tensor>& inputs, const PassOptions& pass);
+
+  [[nodiscard]] std::vector<TrainedTensor>& parameters() noexcept { return parameters_; }
+  [[nodiscard]] std::vector<TrainedBuffer>& buffers() noexcept { return buffers_; }
+  [[nodiscard]] bool has_batchnorm() const noexcept { return !buffers_.empty(); }
+
+  /// The model with the weights and statistics as they are now; names, structure and metadata unchanged. Subnormal
+  /// numbers become 0: they would slow every inference down (pitfall A35).
+  [[nodiscard]] Model export_model() const;
+
+  /// Nodes of a model that cannot be trained through, with the reason; empty: it can be trained.
+  [[nodiscard]] static std::vector<NodeReason> refusals(const Model& model);
+
+ private:
+  struct Op {
+    std::int64_t node = 0;
+    TorchKernel kernel;
+    std::vector<std::int64_t> inputs, outputs;  ///< slots; -1: left out
+    std::vector<std::int64_t> last_read;        ///< slots that nobody reads after this op
+  };
+  void find_parameters();
+  void plan(const std::vector<std::string>& results);
+  [[nodiscard]] std::int64_t slot_of(const std::string& value);
+  void run_op(const Op& op, std::vector<at::Tensor>& slots, const PassOptions& pass) const;
+
+  Model model_;
+  ExecutorOptions options_;
+  std::vector<Op> ops_;
+  std::map<std::string, std::int64_t> slots_;
+  std::vector<at::Tensor> constants_;  ///< by slot: constants, weights, statistics, and what follows from constants
+  std::vector<std::int64_t> results_;
+  std::vector<TrainedTensor> parameters_;
+  std::vector<TrainedBuffer> buffers_;
+};
+
+}  // namespace pare
