@@ -24,6 +24,9 @@ struct Context {
   SessionOptions session;               ///< runtime and threads to run with
   std::uint64_t seed = 0;
   ProgressSink* progress = &silent_progress();
+  /// Who teaches when a step trains: the network that the user named, else the one that the recipe began with. Null:
+  /// nobody.
+  std::shared_ptr<const Model> teacher = nullptr;
 };
 
 struct OptionInfo {
@@ -91,6 +94,9 @@ struct StepInfo {
   std::vector<OptionInfo> options;
   std::function<StepResult(const Model&, const StepOptions&, Context&)> run;
   std::string words = {};  ///< what a user may write behind the name: "macs=50%"; "" for nothing
+  /// Works on the network as it is: its verb does not put the exact rewrites before it (training wants its
+  /// BatchNormalization).
+  bool as_is = false;
 };
 
 /// All steps of this build, in the order of the .def lists.

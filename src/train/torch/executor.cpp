@@ -102,9 +102,9 @@ Executor::Executor(const Model& model, const ExecutorOptions& options) : model_(
          model.graph.nodes.size(), lines);
   }
   find_parameters();
-  std::vector<std::string> results;
-  for (const ValueInfo& output : model_.graph.outputs) results.push_back(output.name);
-  results.insert(results.end(), options_.keep.begin(), options_.keep.end());
+  std::vector<std::string> results = options_.results;
+  if (results.empty())
+    for (const ValueInfo& output : model_.graph.outputs) results.push_back(output.name);
   plan(results);
 }
 
@@ -198,13 +198,19 @@ void Executor::plan(const std::vector<std::string>& results) {
     results_.push_back(slots_.at(result));
   }
   std::set<std::int64_t> read(results_.begin(), results_.end());
+  std::vector<Op> needed;
   for (auto op = ops_.rbegin(); op != ops_.rend(); ++op) {
+    const bool wanted = std::any_of(op->outputs.begin(), op->outputs.end(),
+                                    [&](std::int64_t slot) { return slot >= 0 && read.contains(slot); });
+    if (!wanted) continue;
     for (const std::int64_t slot : op->inputs)
       if (slot >= 0 && !constants_[static_cast<std::size_t>(slot)].defined() && read.insert(slot).second)
         op->last_read.push_back(slot);
     for (const std::int64_t slot : op->outputs)
       if (slot >= 0 && !read.contains(slot)) op->last_read.push_back(slot);
+    needed.push_back(std::move(*op));
   }
+  ops_.assign(std::make_move_iterator(needed.rbegin()), std::make_move_iterator(needed.rend()));
 }
 
 void Executor::run_op(const Op& op, std::vector<at::Tensor>& slots, const PassOptions& pass) const {

@@ -30,8 +30,9 @@ struct TrainedBuffer {
 struct ExecutorOptions {
   bool trainable = true;      ///< false: a teacher; no gradients anywhere
   bool channels_last = true;  ///< memory format of 4-d activations and weights; results are the same
-  /// Values kept beside the outputs (for feature matching). Throws Error(kInvalidArgument) with the nearest names.
-  std::vector<std::string> keep = {};
+  /// Values that run() gives; empty: the graph's outputs. Nodes that none of them needs are not run. Throws
+  /// Error(kInvalidArgument) with the nearest names.
+  std::vector<std::string> results = {};
 };
 
 /// Throws Error(kUnsupported) listing every node that has no lowering, before anything runs. Not thread-safe.
@@ -39,7 +40,7 @@ class Executor {
  public:
   explicit Executor(const Model& model, const ExecutorOptions& options = {});
 
-  /// Values of the graph's outputs, then of `keep`, in order; as they were computed (bfloat16 if so asked).
+  /// The results in order, as they were computed (bfloat16 if so asked).
   [[nodiscard]] std::vector<at::Tensor> run(const std::map<std::string, at::Tensor>& inputs, const PassOptions& pass);
 
   [[nodiscard]] std::vector<TrainedTensor>& parameters() noexcept { return parameters_; }

@@ -1,0 +1,118 @@
+// pare/train.h - training of ONNX networks, alone or with another network as teacher; and bringing changed blocks back.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pare/dataset.h"
+#include "pare/graph.h"
+#include "pare/measure.h"
+#include "pare/progress.h"
+#include "pare/session.h"
+#include "pare/step.h"
+
+namespace pare {
+
+/// Whether this build can train and its library can be opened; if not, `why` says why and how to get it.
+struct TrainingAvailability {
+  bool available = false;
+  std::string why = {};
+};
+[[nodiscard]] TrainingAvailability training_available();
+
+/// Nodes that cannot be trained through, with the reason; empty: the network can be trained. Throws Error(kUnsupported)
+/// where this build cannot train.
+[[nodiscard]] std::vector<NodeReason> training_refusals(const Model& model);
+
+enum class Optimizer { kSgd, kAdam, kAdamW };
+enum class Schedule {
+  kOneCycle,  ///< linear up over `warmup`, then cosine to zero
+  kCosine,    ///< from the full rate to zero, after a linear `warmup`
+  kConstant,  ///< after a linear `warmup`
+};
+/// The loss with the labels.
+enum class HardLoss { kAuto, kCrossEntropy, kMse, kHuber };
+/// The loss with the teacher's outputs.
+enum class SoftLoss {
+  kAuto,            ///< kKl for classes, kHuber for numbers
+  kKl,              ///< T^2 KL(teacher || student) of softened outputs; sum over classes, mean over samples and pixels
+  kDist,            ///< DIST: 1 - Pearson correlation, within samples and within classes (arXiv 2205.10536)
+  kMse,             ///< in the target's units
+  kHuber,           ///< in the target's units
+  kTeacherBounded,  ///< numbers: the label's error counts only where the student is worse than the teacher (Chen 2017)
+};
+enum class Precision { kAuto, kFloat32, kBFloat16 };
+enum class NormTraining {
+  kAuto,         ///< batch statistics if a batch has at least 64 samples, else kFrozen
+  kBatch,        ///< batch statistics while training
+  kFrozen,       ///< running statistics as they are
+  kReestimated,  ///< kFrozen, and statistics taken anew over the training images at the end
+};
+
+struct TrainOptions {
+  double epochs = 5;        ///< passes over the training images; may be a fraction
+  double time_limit_s = 0;  ///< stop in time: the schedule is fitted to it after the first steps; 0: no limit
+  std::int64_t batch = 128;
+  Optimizer optimizer = Optimizer::kSgd;
+  std::optional<double> learning_rate = {};  ///< absent: 0.05 for SGD, 1e-3 for Adam and AdamW
+  double momentum = 0.9;                     ///< SGD (Nesterov); beta1 of Adam
+  double weight_decay = 5e-4;                ///< of weights; not of biases, normalizations and slopes
+  Schedule schedule = Schedule::kOneCycle;
+  double warmup = 0.2;   ///< share of all steps in which the rate rises
+  double clip_norm = 5;  ///< gradients are scaled down to this norm; 0: never
+  double ema = 0;        ///< decay of the running mean of the weights that is kept in the end; 0: the last weights
+  std::string augment = "none";  ///< words of parse_augment (augment.h)
+  double mixup = 0;              ///< alpha of the Beta distribution; 0: off. Classification only
+  HardLoss hard = HardLoss::kAuto;
+  SoftLoss soft = SoftLoss::kAuto;
+  double temperature = 3;    ///< T
+  double hard_weight = 0.3;  ///< share of the loss with the labels when there is a teacher; the rest is the teacher's
+  bool use_labels = true;    ///< false: the teacher alone
+  std::vector<std::string> features = {};  ///< "student_value=teacher_value", or "auto": hidden layers compared as well
+  double feature_weight = 1;
+  Precision precision = Precision::kAuto;
+  NormTraining norm = NormTraining::kAuto;
+  double validation = 0;      ///< share of the images that is split off and never trained on
+  std::int64_t patience = 0;  ///< stop after so many epochs without a better validation figure, keep the best; 0: off
+  bool find_learning_rate = false;        ///< tries rates first and takes a tenth of the one where the loss is least
+  std::filesystem::path checkpoint = {};  ///< file; empty: none
+  double checkpoint_every_s = 60;
+  bool resume = false;  ///< go on from the checkpoint, if there is one
+  int threads = 1;
+  std::uint64_t seed = 0;
+};
+
+struct EpochFigures {
+  double loss = 0, hard = 0, soft = 0, feature = 0;  ///< means over the epoch; hard, soft: unweighted
+  double learning_rate = 0;                          ///< at its end
+  std::optional<double> validation = {};             ///< top-1, mean IoU or RMSE of the part split off
+  std::int64_t images = 0;
+  double seconds = 0;
+};
+
+struct TrainResult {
+  Model model;
+  std::vector<EpochFigures> epochs;
+  std::int64_t steps = 0;
+  bool bfloat16 = false;
+  std::int64_t best_epoch = -1;    ///< the one that was kept, counted from 0; -1: the last
+  std::int64_t kept_zeros = 0;     ///< weights that were 0 and are still
+  double learning_rate = 0;        ///< highest
+  std::vector<std::string> notes;  ///< sentences for the report
+};
+
+/// Trains a copy of `student`. Names, structure and metadata stay; weights that are exactly 0 stay 0 (a mask of
+/// pruning); weights come out without subnormal numbers. Same seed, same data, same number of threads: same result.
+/// `teacher` (null: labels alone) sees the same batch, images augmented alike, and is refused when it is not better
+/// than chance on labelled data. Throws Error(kUnsupported) listing nodes that cannot be trained through,
+/// Error(kNumeric) at the first loss that is not finite (step, learning rate, remedy), Error(kInvalidArgument) when
+/// there is neither label nor teacher, Error(kInterrupted) after a last checkpoint.
+[[nodiscard]] TrainResult train_model(const Model& student, const Model* teacher,
+                                      const std::shared_ptr<const Dataset>& data, const TrainOptions& options,
+                                      ProgressSink& progress = silent_progress());
+
+}  // namespace pare

@@ -1,0 +1,57 @@
+#include "train/engine.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+
+#include "core/fail.h"
+
+namespace pare {
+namespace {
+
+/// The folder that this very library was loaded from.
+std::filesystem::path own_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&training_available), &info) == 0 || info.dli_fname == nullptr) return {};
+  return std::filesystem::absolute(info.dli_fname).parent_path();
+}
+
+/// The handle is never closed: torch leaves threads behind.
+const TrainEngine* open_engine() {
+  const std::filesystem::path path = own_folder() / "libpare_train.so.0";
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* reason = dlerror();
+    fail(ErrorCode::kUnsupported,
+         "training is not available: {}\n  remedy: run scripts/setup and build with -DPARE_WITH_TORCH=ON",
+         reason == nullptr ? "libpare_train.so cannot be opened" : reason);
+  }
+  const auto get = reinterpret_cast<const TrainEngine* (*)()>(dlsym(handle, kTrainEngineSymbol));
+  if (get == nullptr) fail(ErrorCode::kUnsupported, "{} is not pare's library of training", path.string());
+  return get();
+}
+
+}  // namespace
+
+const TrainEngine& train_engine() {
+  static const TrainEngine* const engine = open_engine();
+  return *engine;
+}
+
+TrainingAvailability training_available() {
+  try {
+    (void)train_engine();
+    return {.available = true};
+  } catch (const Error& error) {
+    return {.available = false, .why = error.what()};
+  }
+}
+
+std::vector<NodeReason> training_refusals(const Model& model) { return train_engine().refusals(model); }
+
+TrainResult train_model(const Model& student, const Model* teacher, const std::shared_ptr<const Dataset>& data,
+                        const TrainOptions& options, ProgressSink& progress) {
+  return train_engine().train(student, teacher, data, options, progress);
+}
+
+}  // namespace pare

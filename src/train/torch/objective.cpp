@@ -1,0 +1,164 @@
+#include "train/torch/objective.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/fail.h"
+#include "core/words.h"
+#include "train/lower/torch_tensor.h"
+#include "train/torch/losses.h"
+
+namespace pare {
+namespace {
+
+/// The value whose classes are compared: what a Softmax at the end reads, since a loss wants scores, not shares.
+std::string scores_behind(const Graph& graph, const GraphIndex& index, const std::string& output) {
+  const std::int64_t producer = index.producer(output);
+  if (producer < 0) return output;
+  const Node& node = graph.nodes[static_cast<std::size_t>(producer)];
+  if (node.is("Identity")) return scores_behind(graph, index, node.input(0));
+  return node.is("Softmax") || node.is("LogSoftmax") ? node.input(0) : output;
+}
+
+std::vector<std::string> values_of(const Graph& graph, bool classes) {
+  const GraphIndex index(graph);
+  std::vector<std::string> values;
+  for (const ValueInfo& output : graph.outputs) {
+    if (output.dtype != DType::kFloat32 && output.dtype != DType::kUndefined) continue;
+    values.push_back(classes ? scores_behind(graph, index, output.name) : output.name);
+  }
+  return values;
+}
+
+/// Without labels: an output [N, C] or [N, C, H, W] with several channels holds classes if it is the only one.
+Task task_by_output(const Graph& graph) {
+  if (graph.outputs.size() != 1 || !graph.outputs[0].shape) return Task::kRegression;
+  const std::vector<Dim>& shape = *graph.outputs[0].shape;
+  if (shape.size() < 2 || !shape[1].value || *shape[1].value < 2) return Task::kRegression;
+  return shape.size() == 2 ? Task::kClassification : shape.size() == 4 ? Task::kSegmentation : Task::kRegression;
+}
+
+bool has_classes(Task task) { return task == Task::kClassification || task == Task::kSegmentation; }
+
+std::string_view loss_name(HardLoss loss) {
+  return loss == HardLoss::kCrossEntropy ? "cross entropy" : loss == HardLoss::kMse ? "squared error" : "Huber error";
+}
+
+std::string soft_name(SoftLoss loss, double temperature) {
+  switch (loss) {
+    case SoftLoss::kKl:
+      return fmt::format("KL to the teacher at T = {}", temperature);
+    case SoftLoss::kDist:
+      return fmt::format("DIST to the teacher at T = {}", temperature);
+    case SoftLoss::kMse:
+      return "squared error to the teacher";
+    case SoftLoss::kTeacherBounded:
+      return "error bounded by the teacher's";
+    default:
+      return "Huber error to the teacher";
+  }
+}
+
+}  // namespace
+
+TorchBatch to_torch_batch(const Batch& batch) {
+  TorchBatch out;
+  for (const auto& [name, tensor] : batch.inputs) out.inputs[name] = to_torch(tensor);
+  if (!batch.labels.empty())
+    out.labels = at::tensor(at::ArrayRef<std::int64_t>(batch.labels), at::TensorOptions().dtype(at::kLong));
+  if (!batch.target.empty()) (batch.target.dtype() == DType::kInt64 ? out.labels : out.target) = to_torch(batch.target);
+  return out;
+}
+
+TorchBatch mixed_batch(TorchBatch batch, double share) {
+  batch.mixed = share;
+  for (auto& [name, input] : batch.inputs)
+    if (input.is_floating_point()) input = input * (1 - share) + input.flip(0) * share;
+  return batch;
+}
+
+Objective::Objective(const Model& student, const Model* teacher, const Dataset& data, const TrainOptions& options)
+    : options_(options), has_teacher_(teacher != nullptr) {
+  uses_labels_ = options.use_labels && data.task() != Task::kNone && !(has_teacher_ && options.hard_weight == 0);
+  if (!uses_labels_ && !has_teacher_)
+    fail(ErrorCode::kInvalidArgument,
+         "there is nothing to learn from: {} has no labels, and there is no teacher\n  remedy: give --teacher MODEL, or "
+         "data with labels",
+         data.description());
+  task_ = data.task() == Task::kNone ? task_by_output(student.graph) : data.task();
+  const bool classes = has_classes(task_);
+  hard_ = options.hard == HardLoss::kAuto ? (classes ? HardLoss::kCrossEntropy : HardLoss::kHuber) : options.hard;
+  soft_ = options.soft == SoftLoss::kAuto ? (classes ? SoftLoss::kKl : SoftLoss::kHuber) : options.soft;
+  const bool class_loss = hard_ == HardLoss::kCrossEntropy;
+  if (uses_labels_ && class_loss != classes)
+    fail(ErrorCode::kInvalidArgument, "{} does not go with the labels of {} ({})\n  remedy: leave the loss to auto",
+         loss_name(hard_), data.description(), task_name(task_));
+  if ((soft_ == SoftLoss::kKl || soft_ == SoftLoss::kDist) && has_teacher_ && !classes)
+    fail(ErrorCode::kInvalidArgument, "{} compares classes, but the network gives numbers\n  remedy: huber or mse",
+         soft_name(soft_, options.temperature));
+  if (soft_ == SoftLoss::kTeacherBounded && (classes || !uses_labels_))
+    fail(ErrorCode::kInvalidArgument, "the teacher-bounded loss needs numbers as labels\n  remedy: leave the loss to auto");
+  if (options.mixup > 0 && task_ != Task::kClassification)
+    fail(ErrorCode::kInvalidArgument, "mixup is for classification\n  remedy: leave it out");
+
+  student_values_ = values_of(student.graph, classes);
+  if (student_values_.empty()) fail(ErrorCode::kInvalidArgument, "the network has no float32 output to be trained on");
+  if (!has_teacher_) return;
+  teacher_values_ = values_of(teacher->graph, classes);
+  if (teacher_values_.size() != student_values_.size())
+    fail(ErrorCode::kInvalidArgument, "the student has {} outputs and the teacher {}\n  remedy: both must have the same",
+         student_values_.size(), teacher_values_.size());
+}
+
+std::string Objective::description() const {
+  const std::string hard = fmt::format("{} with the labels", loss_name(hard_));
+  if (!has_teacher_) return hard;
+  const std::string soft = soft_name(soft_, options_.temperature);
+  if (!uses_labels_) return soft + ", no labels";
+  return fmt::format("{} * {} + {} * {}", options_.hard_weight, hard, 1 - options_.hard_weight, soft);
+}
+
+at::Tensor Objective::hard_loss(const at::Tensor& output, const TorchBatch& batch) const {
+  if (hard_ == HardLoss::kCrossEntropy)
+    return batch.mixed > 0 ? mixed_cross_entropy(output, batch.labels, batch.labels.flip(0), batch.mixed)
+                           : cross_entropy(output, batch.labels);
+  return hard_ == HardLoss::kMse ? masked_mse(output, batch.target) : masked_huber(output, batch.target);
+}
+
+at::Tensor Objective::soft_loss(const at::Tensor& output, const at::Tensor& wanted, const TorchBatch& batch) const {
+  switch (soft_) {
+    case SoftLoss::kKl: {
+      const bool pixels = task_ == Task::kSegmentation && batch.labels.defined();
+      return soft_kl(output, wanted, options_.temperature, pixels ? batch.labels.ge(0) : at::Tensor());
+    }
+    case SoftLoss::kDist:
+      return dist_loss(output, wanted, options_.temperature);
+    case SoftLoss::kMse:
+      return masked_mse(output, wanted);
+    case SoftLoss::kTeacherBounded:
+      return teacher_bounded(output, wanted, batch.target);
+    default:
+      return masked_huber(output, wanted);
+  }
+}
+
+LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vector<at::Tensor>& teacher,
+                          const TorchBatch& batch) const {
+  at::Tensor hard, soft;
+  if (uses_labels_) hard = hard_loss(student.front().to(at::kFloat), batch);
+  if (has_teacher_)
+    for (std::size_t i = 0; i < student_values_.size(); ++i) {
+      const at::Tensor one = soft_loss(student[i].to(at::kFloat), teacher[i].to(at::kFloat), batch);
+      soft = soft.defined() ? soft + one : one;
+    }
+  LossParts parts;
+  if (hard.defined()) parts.hard = hard.item<double>();
+  if (soft.defined()) parts.soft = soft.item<double>();
+  if (!soft.defined()) parts.total = hard;
+  else if (!hard.defined()) parts.total = soft;
+  else parts.total = hard * options_.hard_weight + soft * (1 - options_.hard_weight);
+  return parts;
+}
+
+}  // namespace pare

@@ -1,0 +1,61 @@
+// objective.h - which outputs are compared with what, and the loss of one batch.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "pare/dataset.h"
+#include "pare/graph.h"
+#include "pare/train.h"
+
+namespace pare {
+
+/// One batch as torch sees it.
+struct TorchBatch {
+  std::map<std::string, at::Tensor> inputs;
+  at::Tensor labels;  ///< int64 [N] or [N, H, W], -1: unlabelled; undefined: none
+  at::Tensor target;  ///< float32, NaN: no value; undefined: none
+  double mixed = 0;   ///< mixup: share of the samples in reverse order
+};
+[[nodiscard]] TorchBatch to_torch_batch(const Batch& batch);
+/// Every sample with a share of another one of the batch (the batch in reverse order).
+[[nodiscard]] TorchBatch mixed_batch(TorchBatch batch, double share);
+
+struct LossParts {
+  at::Tensor total;
+  double hard = 0, soft = 0;  ///< unweighted; 0 where there is none
+};
+
+/// What the dataset's task (without labels: the look of the outputs) asks for.
+class Objective {
+ public:
+  /// Throws Error(kInvalidArgument) when there is neither label nor teacher, or when outputs do not fit each other.
+  Objective(const Model& student, const Model* teacher, const Dataset& data, const TrainOptions& options);
+
+  /// Values to compare: class scores before a Softmax at the end, else the outputs.
+  [[nodiscard]] const std::vector<std::string>& student_values() const noexcept { return student_values_; }
+  [[nodiscard]] const std::vector<std::string>& teacher_values() const noexcept { return teacher_values_; }
+  [[nodiscard]] bool uses_labels() const noexcept { return uses_labels_; }
+  [[nodiscard]] Task task() const noexcept { return task_; }
+  /// "cross entropy with the labels 0.3, KL to the teacher at T = 3 0.7".
+  [[nodiscard]] std::string description() const;
+
+  /// `teacher`: empty without one.
+  [[nodiscard]] LossParts loss(const std::vector<at::Tensor>& student, const std::vector<at::Tensor>& teacher,
+                               const TorchBatch& batch) const;
+
+ private:
+  [[nodiscard]] at::Tensor hard_loss(const at::Tensor& output, const TorchBatch& batch) const;
+  [[nodiscard]] at::Tensor soft_loss(const at::Tensor& output, const at::Tensor& wanted, const TorchBatch& batch) const;
+
+  TrainOptions options_;
+  Task task_ = Task::kNone;
+  bool uses_labels_ = false, has_teacher_ = false;
+  HardLoss hard_ = HardLoss::kAuto;
+  SoftLoss soft_ = SoftLoss::kAuto;
+  std::vector<std::string> student_values_, teacher_values_;
+};
+
+}  // namespace pare

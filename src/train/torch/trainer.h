@@ -1,0 +1,66 @@
+// trainer.h - one training run: batches in, steps down the gradient, figures and checkpoints out.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pare/train.h"
+#include "train/checkpoint.h"
+#include "train/torch/executor.h"
+#include "train/torch/objective.h"
+#include "train/torch/optimizer.h"
+#include "train/torch/teacher.h"
+
+namespace pare {
+
+class Trainer {
+ public:
+  Trainer(const Model& student, const Model* teacher, std::shared_ptr<const Dataset> data, const TrainOptions& options,
+          ProgressSink& progress);
+  [[nodiscard]] TrainResult run();
+
+ private:
+  struct Parts {
+    std::shared_ptr<const Dataset> train, validation;  ///< validation: null if nothing is split off
+  };
+  [[nodiscard]] static Parts split(const std::shared_ptr<const Dataset>& data, const TrainOptions& options);
+  void choose_precision();
+  void find_rate();
+  [[nodiscard]] double seconds_per_step(at::ScalarType compute, const TorchBatch& batch);
+  void train_epoch(std::int64_t epoch, ProgressTask& task);
+  void train_batch(const Batch& batch, const std::vector<std::int64_t>& indices);
+  [[nodiscard]] LossParts backward(const TorchBatch& batch, const std::vector<std::int64_t>& indices);
+  void finish_epoch(std::int64_t epoch);
+  void reestimate_statistics();
+  void keep_zeros();
+  void average_weights();
+  void use_averaged_weights();
+  [[nodiscard]] double validate();
+  void save();
+  void restore();
+  [[nodiscard]] std::string fingerprint() const;
+  [[nodiscard]] PassOptions pass() const;
+
+  TrainOptions options_;
+  ProgressSink& progress_;
+  Parts data_;
+  Objective objective_;
+  Executor student_;
+  std::optional<Teacher> teacher_;
+  WeightOptimizer optimizer_;
+  double rate_ = 0;
+  at::ScalarType compute_ = at::kFloat;
+  NormTraining norm_ = NormTraining::kFrozen;
+  std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
+  std::vector<std::pair<at::Tensor, at::Tensor>> masks_;  ///< weight, 1 where it was not 0
+  std::vector<at::Tensor> averaged_;                      ///< EMA by parameter
+  std::map<std::string, at::Tensor> best_;                ///< weights of the best epoch
+  Checkpoint state_;                                      ///< figures; tensors only while saving
+  TrainResult result_;
+  std::chrono::steady_clock::time_point started_, saved_;
+};
+
+}  // namespace pare
