@@ -23,7 +23,8 @@ enum class Task { kNone, kClassification, kSegmentation, kRegression };
 /// From stored pixels to the network's input: pick bands, resize, value * scale, then minus mean, over std, then
 /// layout. Every key optional. As JSON: {"resize": [224, 224], "channels": "rgb", "scale": 0.00392156862745098, "mean":
 /// [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "layout": "nchw", "bands": [4, 3, 2], "nodata": -9999}; several
-/// inputs by name: {"inputs": {"image": {...}, "mask": {...}}}, beside which only "mask_values" may stand.
+/// inputs by name: {"inputs": {"image": {...}, "mask": {...}}}, beside which only "mask_values" may stand. Rasters as
+/// many samples: {"tile": 64, "target_bands": [6], "part": "train"}.
 struct Preprocess {
   /// Height, width; bilinear for images, nearest for masks.
   std::optional<std::pair<std::int64_t, std::int64_t>> resize = {};
@@ -37,6 +38,17 @@ struct Preprocess {
   /// The values in masks that are classes 0, 1, ...; every other value is unlabelled. Empty: the value is the class,
   /// and 255 is unlabelled. {1, 2}: value 1 is class 0, value 2 class 1, the rest (0, say) unlabelled.
   std::vector<std::int64_t> mask_values = {};
+  /// Rasters are cut into squares of this many pixels, each a sample; what is left at the right and the bottom edge is
+  /// not used. 0: an image is one sample.
+  std::int64_t tile = 0;
+  std::int64_t tile_step = 0;  ///< from one tile to the next; 0: `tile`, so that they do not overlap
+  /// 1-based bands of a raster that are to be predicted: regression, as they are stored, NaN where there is no data.
+  /// `bands` empty: all others are the input.
+  std::vector<std::int64_t> target_bands = {};
+  /// "train", "test", empty (all). Neighbouring tiles resemble each other, so whole blocks of tiles go to one part and
+  /// tiles that lie across two are left out: no pixel is in both.
+  std::string part = {};
+  double test_share = 0.25;  ///< of the tiles
   /// One description per input name; empty: this one serves every input.
   std::map<std::string, Preprocess> inputs = {};
   [[nodiscard]] bool operator==(const Preprocess&) const = default;
@@ -54,6 +66,12 @@ struct Batch {
   std::int64_t size = 0;
 };
 
+/// How one input of a batch lies in memory, as far as the data knows.
+struct InputLayout {
+  bool channels_last = false;       ///< [N, H, W, C], else [N, C, H, W]
+  std::vector<float> padding = {};  ///< per channel: what stored black becomes (0 with "nodata"); empty: 0
+};
+
 /// Streams: nothing is held but paths, labels and small tables. All members may be called from several threads at once.
 class Dataset {
  public:
@@ -64,6 +82,12 @@ class Dataset {
   /// How many classes the labels need: the number of names, else the largest label + 1 where labels are known without
   /// reading all samples; 0: unknown.
   [[nodiscard]] virtual std::int64_t class_count() const { return static_cast<std::int64_t>(class_names().size()); }
+  /// Classification: the label of every sample, where that needs no pixels; else empty.
+  [[nodiscard]] virtual std::vector<std::int64_t> labels() const { return {}; }
+  /// Samples of the same number resemble each other (tiles of one block of a raster) and stay together when the data is
+  /// split; empty: each stands for itself.
+  [[nodiscard]] virtual std::vector<std::int64_t> groups() const { return {}; }
+  [[nodiscard]] virtual InputLayout layout([[maybe_unused]] const std::string& input) const { return {}; }
   /// "30,000 images in train.bin.xz (CIFAR-10 binary)".
   [[nodiscard]] virtual std::string description() const = 0;
   /// Throws Error(kIo) naming the file that cannot be decoded, Error(kInvalidArgument) on an index out of range.
@@ -86,8 +110,9 @@ struct DatasetOptions {
 
 /// Opens, by what is there: a folder with one subfolder per class; images/ beside masks/; CIFAR-10 binary (.bin,
 /// .bin.xz); IDX (*-images*-ubyte, also .gz; the labels file beside it is found by name); .npy, .npz (x, y); a single
-/// image or a folder of images without labels. Throws Error(kIo, kInvalidArgument) saying what was found instead and
-/// what is understood.
+/// image or a folder of images without labels. With "tile" or "target_bands" images are rasters: a scene.tif, a folder
+/// of them or images/ beside masks/; classes come from scene_mask.tif or scene_labels.tif, values from
+/// scene_target.tif. Throws Error(kIo, kInvalidArgument) saying what was found instead and what is understood.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path,
                                                     const DatasetOptions& options = {});
 

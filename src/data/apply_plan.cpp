@@ -41,6 +41,14 @@ double InputPlan::normalized(double value, std::int64_t channel) const {
   return (value * preprocess_.scale.value_or(1) - mean_[at]) * inverse_std_[at];
 }
 
+InputLayout InputPlan::layout() const {
+  InputLayout layout{.channels_last = channels_last_};
+  if (!is_float(dtype_) || preprocess_.nodata) return layout;
+  for (std::int64_t channel = 0; channel < channels_; ++channel)
+    layout.padding.push_back(static_cast<float>(normalized(0, channel)));
+  return layout;
+}
+
 void InputPlan::make_tables() {
   const auto per_channel = [&](const std::vector<double>& values, double fallback) {
     std::vector<double> result(static_cast<std::size_t>(channels_), values.size() == 1 ? values[0] : fallback);

@@ -28,6 +28,7 @@ class InputPlan {
   [[nodiscard]] Shape shape_of(const Image& image, const std::string& what) const;
   /// Writes the prepared sample; `image` has passed shape_of().
   void write(const Image& image, std::byte* out) const;
+  [[nodiscard]] InputLayout layout() const;
   /// Height and width after resizing.
   [[nodiscard]] PlaneSize size_of(const Image& image) const;
 

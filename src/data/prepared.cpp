@@ -23,6 +23,9 @@ class PreparedDataset final : public Dataset {
   [[nodiscard]] std::int64_t size() const override { return size_; }
   [[nodiscard]] std::vector<std::string> class_names() const override { return class_names_; }
   [[nodiscard]] std::int64_t class_count() const override;
+  [[nodiscard]] std::vector<std::int64_t> labels() const override;
+  [[nodiscard]] std::vector<std::int64_t> groups() const override;
+  [[nodiscard]] InputLayout layout(const std::string& input) const override;
   [[nodiscard]] std::string description() const override;
   [[nodiscard]] Batch batch(std::span<const std::int64_t> indices) const override;
   [[nodiscard]] std::string fingerprint() const override;
@@ -134,6 +137,26 @@ std::int64_t PreparedDataset::class_count() const {
   if (task() == Task::kSegmentation && !preprocess_.mask_values.empty())
     return static_cast<std::int64_t>(preprocess_.mask_values.size());
   return source_->class_count();
+}
+
+std::vector<std::int64_t> PreparedDataset::labels() const {
+  std::vector<std::int64_t> labels;
+  if (task() != Task::kClassification) return labels;
+  labels.reserve(static_cast<std::size_t>(size_));
+  for (std::int64_t index = 0; index < size_; ++index) labels.push_back(label_of(index));
+  return labels;
+}
+
+std::vector<std::int64_t> PreparedDataset::groups() const {
+  std::vector<std::int64_t> groups = source_->groups();
+  if (static_cast<std::int64_t>(groups.size()) > size_) groups.resize(static_cast<std::size_t>(size_));
+  return groups;
+}
+
+InputLayout PreparedDataset::layout(const std::string& input) const {
+  for (const Part& part : parts_)
+    if (part.plan.name() == input) return part.plan.layout();
+  return {};
 }
 
 std::string PreparedDataset::description() const {

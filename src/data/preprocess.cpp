@@ -15,8 +15,9 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kLargestSide = 65536;
 
 const std::vector<std::string>& known_keys() {
-  static const std::vector<std::string> keys = {"resize", "channels", "scale",  "mean",        "std",
-                                                "layout", "bands",    "nodata", "mask_values", "inputs"};
+  static const std::vector<std::string> keys = {"resize",    "channels",     "scale",  "mean",        "std",
+                                                "layout",    "bands",        "nodata", "mask_values", "tile",
+                                                "tile_step", "target_bands", "part",   "test_share",  "inputs"};
   return keys;
 }
 
@@ -57,6 +58,33 @@ std::string word(const std::string& key, const Json& value, const std::vector<st
   fail_value(key, value, wanted.c_str());
 }
 
+std::int64_t pixels(const std::string& key, const Json& value) {
+  static constexpr const char* kWanted = "a whole number of pixels from 1 to 65536";
+  if (!value.is_number_integer()) fail_value(key, value, kWanted);
+  const auto count = value.get<std::int64_t>();
+  if (count < 1 || count > kLargestSide) fail_value(key, value, kWanted);
+  return count;
+}
+
+/// The keys that make samples of rasters; false: `key` is none of them.
+bool read_raster_key(Preprocess& result, const std::string& key, const Json& value) {
+  if (key == "tile") {
+    result.tile = pixels(key, value);
+  } else if (key == "tile_step") {
+    result.tile_step = pixels(key, value);
+  } else if (key == "target_bands") {
+    result.target_bands = whole_numbers(key, value, 1, "a list of band numbers, counted from 1");
+  } else if (key == "part") {
+    result.part = word(key, value, {"train", "test"});
+  } else if (key == "test_share") {
+    result.test_share = number(key, value);
+    if (!(result.test_share > 0 && result.test_share < 1)) fail_value(key, value, "a number between 0 and 1");
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void read_key(Preprocess& result, const std::string& key, const Json& value) {
   if (key == "resize") {
     const auto size = whole_numbers(key, value, 1, "[height, width]");
@@ -83,7 +111,7 @@ void read_key(Preprocess& result, const std::string& key, const Json& value) {
   } else if (key == "mask_values") {
     result.mask_values = whole_numbers(key, value, std::numeric_limits<std::int64_t>::min(),
                                        "a list of the mask values that are classes 0, 1, ...");
-  } else {
+  } else if (!read_raster_key(result, key, value)) {
     fail(ErrorCode::kInvalidArgument, "preprocess: unknown key '{}'{}\n  known: {}", key,
          nearest_hint(key, known_keys()), join(known_keys(), ", "));
   }
@@ -106,6 +134,8 @@ Preprocess read_object(const Json& object, bool outermost) {
       read_key(result, key, value);
     }
   }
+  if (result.tile_step > 0 && result.tile == 0)
+    fail(ErrorCode::kInvalidArgument, "preprocess: 'tile_step' without 'tile'");
   return result;
 }
 
@@ -122,6 +152,11 @@ Json to_json(const Preprocess& preprocess) {
   if (!preprocess.bands.empty()) object["bands"] = preprocess.bands;
   if (preprocess.nodata) object["nodata"] = std::isnan(*preprocess.nodata) ? Json("nan") : Json(*preprocess.nodata);
   if (!preprocess.mask_values.empty()) object["mask_values"] = preprocess.mask_values;
+  if (preprocess.tile > 0) object["tile"] = preprocess.tile;
+  if (preprocess.tile_step > 0) object["tile_step"] = preprocess.tile_step;
+  if (!preprocess.target_bands.empty()) object["target_bands"] = preprocess.target_bands;
+  if (!preprocess.part.empty()) object["part"] = preprocess.part;
+  if (preprocess.test_share != Preprocess{}.test_share) object["test_share"] = preprocess.test_share;
   return object;
 }
 

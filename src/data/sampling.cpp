@@ -106,6 +106,9 @@ class Subset final : public Dataset {
   [[nodiscard]] std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   [[nodiscard]] std::vector<std::string> class_names() const override { return whole_->class_names(); }
   [[nodiscard]] std::int64_t class_count() const override { return whole_->class_count(); }
+  [[nodiscard]] std::vector<std::int64_t> labels() const override { return chosen(whole_->labels()); }
+  [[nodiscard]] std::vector<std::int64_t> groups() const override { return chosen(whole_->groups()); }
+  [[nodiscard]] InputLayout layout(const std::string& input) const override { return whole_->layout(input); }
   [[nodiscard]] std::string description() const override {
     return fmt::format("{} of {}", with_commas(size()), whole_->description());
   }
@@ -115,6 +118,7 @@ class Subset final : public Dataset {
   }
   [[nodiscard]] Batch batch(std::span<const std::int64_t> indices) const override {
     std::vector<std::int64_t> inner;
+    inner.reserve(indices.size());
     for (const std::int64_t index : indices) {
       check_index(index, size());
       inner.push_back(indices_[static_cast<std::size_t>(index)]);
@@ -123,6 +127,12 @@ class Subset final : public Dataset {
   }
 
  private:
+  [[nodiscard]] std::vector<std::int64_t> chosen(const std::vector<std::int64_t>& all) const {
+    std::vector<std::int64_t> some;
+    if (all.empty()) return some;
+    for (const std::int64_t index : indices_) some.push_back(all[static_cast<std::size_t>(index)]);
+    return some;
+  }
   std::shared_ptr<const Dataset> whole_;
   std::vector<std::int64_t> indices_;
 };

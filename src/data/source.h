@@ -20,6 +20,8 @@ class Source {
   [[nodiscard]] virtual std::vector<std::string> class_names() const { return {}; }
   /// Largest label + 1, or 0 where only reading everything would tell.
   [[nodiscard]] virtual std::int64_t class_count() const { return static_cast<std::int64_t>(class_names().size()); }
+  /// Samples of the same number stay together when the data is split; empty: each stands for itself.
+  [[nodiscard]] virtual std::vector<std::int64_t> groups() const { return {}; }
   /// "images in train.bin.xz (CIFAR-10 binary)", after the number of samples.
   [[nodiscard]] virtual std::string description() const = 0;
   [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;

@@ -9,7 +9,8 @@ namespace {
 TEST(Preprocess, ReadsEveryKey) {
   const Preprocess read = parse_preprocess(
       R"({"resize": [224, 200], "channels": "bgr", "scale": 0.5, "mean": [1, 2, 3], "std": 4, "layout": "nhwc",
-          "bands": [4, 3, 2], "nodata": -9999, "mask_values": [1, 2]})");
+          "bands": [4, 3, 2], "nodata": -9999, "mask_values": [1, 2], "tile": 64, "tile_step": 32,
+          "target_bands": [6], "part": "test", "test_share": 0.5})");
   EXPECT_EQ(read.resize, (std::pair<std::int64_t, std::int64_t>(224, 200)));
   EXPECT_EQ(read.channels, "bgr");
   EXPECT_EQ(read.scale, 0.5);
@@ -19,6 +20,11 @@ TEST(Preprocess, ReadsEveryKey) {
   EXPECT_EQ(read.bands, (std::vector<std::int64_t>{4, 3, 2}));
   EXPECT_EQ(read.nodata, -9999);
   EXPECT_EQ(read.mask_values, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(read.tile, 64);
+  EXPECT_EQ(read.tile_step, 32);
+  EXPECT_EQ(read.target_bands, (std::vector<std::int64_t>{6}));
+  EXPECT_EQ(read.part, "test");
+  EXPECT_EQ(read.test_share, 0.5);
 }
 
 TEST(Preprocess, WrittenAndReadAgainIsTheSame) {
@@ -26,6 +32,7 @@ TEST(Preprocess, WrittenAndReadAgainIsTheSame) {
       "{}",
       R"({"resize":[224,200],"channels":"gray","scale":0.00392156862745098,"mean":[0.485],"std":[0.229]})",
       R"({"layout":"nchw","bands":[1],"nodata":0.0,"mask_values":[0,255]})",
+      R"({"tile":64,"tile_step":32,"target_bands":[6,1],"part":"train","test_share":0.1})",
       R"({"inputs":{"a":{"scale":0.1},"b":{}},"mask_values":[3]})",
   };
   for (const char* text : texts) {
@@ -66,6 +73,12 @@ TEST(Preprocess, RefusesValuesThatMakeNoSense) {
       {R"({"bands": [0]})", "counted from 1"},
       {R"({"nodata": "none"})", "\"nan\""},
       {R"({"mask_values": [1.5]})", "classes 0, 1"},
+      {R"({"tile": 0})", "whole number of pixels"},
+      {R"({"tile": 6.5})", "whole number of pixels"},
+      {R"({"tile_step": 8})", "'tile_step' without 'tile'"},
+      {R"({"target_bands": 6})", "counted from 1"},
+      {R"({"part": "val"})", "one of 'train', 'test'"},
+      {R"({"test_share": 1})", "between 0 and 1"},
       {R"({"inputs": {"a": {"inputs": {}}}})", "unknown key 'inputs'"},
       {R"({"inputs": {}})", "per input name"},
       {R"({"inputs": {"a": {}}, "scale": 1})", "stands beside 'inputs'"},

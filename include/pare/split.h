@@ -1,0 +1,24 @@
+// pare/split.h - which samples train, which validate, and in which order an epoch goes through them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pare/dataset.h"
+
+namespace pare {
+
+/// Both in ascending order, together all samples, none in both.
+struct Split {
+  std::vector<std::int64_t> train, validation;
+};
+
+/// Every class gives its share (largest remainders) where Dataset::labels() knows the labels; samples of one group
+/// (Dataset::groups()) stay together. The same for the same seed. Throws Error(kInvalidArgument) unless 0 <=
+/// validation_share < 1 and, for a share above 0, there are two samples (groups) to divide.
+[[nodiscard]] Split split_dataset(const Dataset& dataset, double validation_share, std::uint64_t seed);
+
+/// 0 ... size - 1 in random order, another one for each epoch.
+[[nodiscard]] std::vector<std::int64_t> shuffled_indices(std::int64_t size, std::uint64_t seed, std::int64_t epoch);
+
+}  // namespace pare
