@@ -39,9 +39,9 @@ EpochFigures epoch_from(const nlohmann::json& json) {
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
   nlohmann::json epochs = nlohmann::json::array();
   for (const EpochFigures& epoch : checkpoint.epochs) epochs.push_back(to_json(epoch));
-  const nlohmann::json json = {{"fingerprint", checkpoint.fingerprint}, {"step", checkpoint.step},
-                               {"epochs", epochs},                      {"running", to_json(checkpoint.running)},
-                               {"best", checkpoint.best},               {"best_epoch", checkpoint.best_epoch}};
+  const nlohmann::json json = {
+      {"fingerprint", checkpoint.fingerprint},  {"step", checkpoint.step}, {"epochs", epochs},
+      {"running", to_json(checkpoint.running)}, {"best", checkpoint.best}, {"best_epoch", checkpoint.best_epoch}};
   Model model;
   model.graph.name = "checkpoint";
   model.set_opset(17);

@@ -14,8 +14,8 @@
 namespace pare {
 
 struct Checkpoint {
-  std::string fingerprint = {};  ///< of network, data and options: only the same run goes on from it
-  std::int64_t step = 0;    ///< updates done
+  std::string fingerprint = {};           ///< of network, data and options: only the same run goes on from it
+  std::int64_t step = 0;                  ///< updates done
   std::vector<EpochFigures> epochs = {};  ///< finished ones
   EpochFigures running = {};              ///< sums of the epoch that is under way
   double best = 0;

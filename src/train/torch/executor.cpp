@@ -257,6 +257,22 @@ std::vector<at::Tensor> Executor::run(const std::map<std::string, at::Tensor>& i
   return results;
 }
 
+std::map<std::string, at::Tensor> Executor::state() const {
+  std::map<std::string, at::Tensor> state;
+  for (const TrainedTensor& parameter : parameters_) state[parameter.name] = parameter.tensor.detach();
+  for (const TrainedBuffer& buffer : buffers_) state[buffer.name] = buffer.tensor;
+  return state;
+}
+
+void Executor::set_state(const std::map<std::string, at::Tensor>& state) {
+  for (auto& [name, tensor] : this->state()) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != tensor.sizes())
+      fail(ErrorCode::kMalformedModel, "the saved state is of another network: '{}' does not fit", name);
+    tensor.copy_(found->second);
+  }
+}
+
 Model Executor::export_model() const {
   Model out = model_;
   std::map<std::string, Tensor> changed;

@@ -44,7 +44,12 @@ class Executor {
   [[nodiscard]] std::vector<at::Tensor> run(const std::map<std::string, at::Tensor>& inputs, const PassOptions& pass);
 
   [[nodiscard]] std::vector<TrainedTensor>& parameters() noexcept { return parameters_; }
+  [[nodiscard]] const std::vector<TrainedTensor>& parameters() const noexcept { return parameters_; }
   [[nodiscard]] std::vector<TrainedBuffer>& buffers() noexcept { return buffers_; }
+  /// Weights and statistics by name: the tensors themselves, not copies.
+  [[nodiscard]] std::map<std::string, at::Tensor> state() const;
+  /// Copies into them. Throws Error(kMalformedModel) naming one that is missing or has another shape.
+  void set_state(const std::map<std::string, at::Tensor>& state);
   [[nodiscard]] bool has_batchnorm() const noexcept { return !buffers_.empty(); }
 
   /// The model with the weights and statistics as they are now; names, structure and metadata unchanged. Subnormal

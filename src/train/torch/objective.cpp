@@ -82,10 +82,11 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
     : options_(options), has_teacher_(teacher != nullptr) {
   uses_labels_ = options.use_labels && data.task() != Task::kNone && !(has_teacher_ && options.hard_weight == 0);
   if (!uses_labels_ && !has_teacher_)
-    fail(ErrorCode::kInvalidArgument,
-         "there is nothing to learn from: {} has no labels, and there is no teacher\n  remedy: give --teacher MODEL, or "
-         "data with labels",
-         data.description());
+    fail(
+        ErrorCode::kInvalidArgument,
+        "there is nothing to learn from: {} has no labels, and there is no teacher\n  remedy: give --teacher MODEL, or "
+        "data with labels",
+        data.description());
   task_ = data.task() == Task::kNone ? task_by_output(student.graph) : data.task();
   const bool classes = has_classes(task_);
   hard_ = options.hard == HardLoss::kAuto ? (classes ? HardLoss::kCrossEntropy : HardLoss::kHuber) : options.hard;
@@ -98,7 +99,8 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
     fail(ErrorCode::kInvalidArgument, "{} compares classes, but the network gives numbers\n  remedy: huber or mse",
          soft_name(soft_, options.temperature));
   if (soft_ == SoftLoss::kTeacherBounded && (classes || !uses_labels_))
-    fail(ErrorCode::kInvalidArgument, "the teacher-bounded loss needs numbers as labels\n  remedy: leave the loss to auto");
+    fail(ErrorCode::kInvalidArgument,
+         "the teacher-bounded loss needs numbers as labels\n  remedy: leave the loss to auto");
   if (options.mixup > 0 && task_ != Task::kClassification)
     fail(ErrorCode::kInvalidArgument, "mixup is for classification\n  remedy: leave it out");
 
@@ -107,8 +109,9 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
   if (!has_teacher_) return;
   teacher_values_ = values_of(teacher->graph, classes);
   if (teacher_values_.size() != student_values_.size())
-    fail(ErrorCode::kInvalidArgument, "the student has {} outputs and the teacher {}\n  remedy: both must have the same",
-         student_values_.size(), teacher_values_.size());
+    fail(ErrorCode::kInvalidArgument,
+         "the student has {} outputs and the teacher {}\n  remedy: both must have the same", student_values_.size(),
+         teacher_values_.size());
 }
 
 std::string Objective::description() const {
@@ -155,9 +158,12 @@ LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vec
   LossParts parts;
   if (hard.defined()) parts.hard = hard.item<double>();
   if (soft.defined()) parts.soft = soft.item<double>();
-  if (!soft.defined()) parts.total = hard;
-  else if (!hard.defined()) parts.total = soft;
-  else parts.total = hard * options_.hard_weight + soft * (1 - options_.hard_weight);
+  if (!soft.defined())
+    parts.total = hard;
+  else if (!hard.defined())
+    parts.total = soft;
+  else
+    parts.total = hard * options_.hard_weight + soft * (1 - options_.hard_weight);
   return parts;
 }
 

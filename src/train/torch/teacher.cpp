@@ -21,7 +21,8 @@ std::string check_teacher(const Model& teacher, const std::shared_ptr<const Data
   if (data->task() == Task::kRegression) {
     if (!(evaluation.regression.r2 > 0))
       fail(ErrorCode::kInvalidArgument,
-           "the teacher is no better than the mean: RMSE {:.4g}, R2 {:.3f} on {} samples of {}\n  remedy: is it the right "
+           "the teacher is no better than the mean: RMSE {:.4g}, R2 {:.3f} on {} samples of {}\n  remedy: is it the "
+           "right "
            "network, and the right --preprocess?",
            evaluation.value, evaluation.regression.r2, count, data->description());
     return fmt::format("teacher: RMSE {:.4g} on {} training samples", evaluation.value, count);

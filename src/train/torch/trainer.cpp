@@ -12,6 +12,9 @@
 #include "core/random.h"
 #include "core/words.h"
 #include "pare/augment.h"
+#include "pare/measure.h"
+#include "pare/session.h"
+#include "pare/split.h"
 #include "train/lower/torch_tensor.h"
 
 namespace pare {
@@ -136,7 +139,8 @@ void Trainer::average_weights() {
   if (averaged_.empty()) return;
   const c10::NoGradGuard no_gradient;
   // Warms up, so that the first weights do not weigh for long.
-  const double decay = std::min(options_.ema, (1.0 + static_cast<double>(state_.step)) / (10.0 + static_cast<double>(state_.step)));
+  const double decay =
+      std::min(options_.ema, (1.0 + static_cast<double>(state_.step)) / (10.0 + static_cast<double>(state_.step)));
   for (std::size_t i = 0; i < averaged_.size(); ++i)
     averaged_[i].lerp_(student_.parameters()[i].tensor.detach(), 1 - decay);
 }
@@ -153,7 +157,8 @@ void Trainer::train_batch(const Batch& raw, const std::vector<std::int64_t>& ind
   const double loss = parts.total.item<double>();
   if (!std::isfinite(loss))
     fail(ErrorCode::kNumeric,
-         "training: the loss is {} at step {} of {} (learning rate {:.3g})\n  remedy: a smaller learning rate ({:.3g}, say), "
+         "training: the loss is {} at step {} of {} (learning rate {:.3g})\n  remedy: a smaller learning rate ({:.3g}, "
+         "say), "
          "--clip-norm, or --precision float32; values of the data that are no numbers do this as well",
          loss, state_.step + 1, total_steps_, rate, rate_ / 10);
   optimizer_.step(rate, options_.clip_norm);
@@ -194,6 +199,188 @@ void Trainer::train_epoch(std::int64_t epoch, ProgressTask& task) {
     if (!options_.checkpoint.empty() && seconds_since(saved_) > options_.checkpoint_every_s) save();
     if (options_.time_limit_s > 0) fit_to_time();
   }
+}
+
+void Trainer::fit_to_time() {
+  constexpr std::int64_t kMeasured = 10;  // steps that are timed before the schedule is fitted
+  if (state_.step != kMeasured) return;
+  const double each = seconds_since(started_) / static_cast<double>(kMeasured);
+  const auto possible = static_cast<std::int64_t>(options_.time_limit_s / each);
+  if (possible >= total_steps_) return;
+  total_steps_ = std::max(possible, kMeasured + 1);
+  result_.notes.push_back(fmt::format("{:.1f} epochs fit into {:.0f} s",
+                                      static_cast<double>(total_steps_) / static_cast<double>(steps_per_epoch_),
+                                      options_.time_limit_s));
+}
+
+double Trainer::validate() {
+  const auto session = open_session(student_.export_model(), {.threads = options_.threads});
+  return evaluate(*session, *data_.validation, {.batch_size = 64}).value;
+}
+
+void Trainer::finish_epoch(std::int64_t epoch) {
+  EpochFigures figures = state_.running;
+  const double images = std::max<double>(1, static_cast<double>(figures.images));
+  figures.loss /= images;
+  figures.hard /= images;
+  figures.soft /= images;
+  std::string line = fmt::format("epoch {}: loss {:.4f}", epoch + 1, figures.loss);
+  if (objective_.uses_labels() && teacher_)
+    line += fmt::format(" (labels {:.4f}, teacher {:.4f})", figures.hard, figures.soft);
+  if (data_.validation) {
+    figures.validation = validate();
+    const bool less_is_better = data_.validation->task() == Task::kRegression;
+    line += fmt::format(", validation {:.4f}", *figures.validation);
+    if (state_.best_epoch < 0 ||
+        (less_is_better ? *figures.validation < state_.best : *figures.validation > state_.best)) {
+      state_.best = *figures.validation;
+      state_.best_epoch = epoch;
+      if (options_.patience > 0)
+        for (const auto& [name, tensor] : student_.state()) best_[name] = tensor.clone();
+    }
+  }
+  progress_.note(line + fmt::format(", {:.0f} images/s", images / std::max(figures.seconds, 1e-9)));
+  state_.epochs.push_back(figures);
+  state_.running = {};
+}
+
+void Trainer::reestimate_statistics() {
+  if (norm_ != NormTraining::kReestimated || !student_.has_batchnorm()) return;
+  const c10::NoGradGuard no_gradient;
+  constexpr std::int64_t kSamples = 4096;
+  const auto sample =
+      subset(data_.train, sample_indices(data_.train->size(), std::min(kSamples, data_.train->size()), options_.seed));
+  BatchReader reader(*sample, std::max(options_.batch, std::min(kSmallestNormBatch, sample->size())), 1);
+  std::int64_t collected = 0;
+  while (const std::optional<Batch> batch = reader.next())
+    (void)student_.run(to_torch_batch(*batch).inputs, {.norm = NormMode::kCollect, .collected = collected++});
+}
+
+void Trainer::use_averaged_weights() {
+  const c10::NoGradGuard no_gradient;
+  for (std::size_t i = 0; i < averaged_.size(); ++i) student_.parameters()[i].tensor.detach().copy_(averaged_[i]);
+  if (!averaged_.empty() && student_.has_batchnorm())
+    norm_ = NormTraining::kReestimated;  // statistics of other weights
+}
+
+void Trainer::find_rate() {
+  constexpr int kSteps = 80;
+  constexpr double kLow = 1e-5, kHigh = 1;
+  std::map<std::string, at::Tensor> before;
+  for (const auto& [name, tensor] : student_.state()) before[name] = tensor.clone();
+  WeightOptimizer trial(options_.optimizer, options_.momentum, options_.weight_decay, student_.parameters());
+  const std::vector<std::int64_t> order = shuffled_indices(data_.train->size(), options_.seed, 0);
+  double smooth = 0, least = 1e30, best = kLow;
+  for (int step = 0; step < kSteps; ++step) {
+    std::vector<std::int64_t> indices;
+    for (std::int64_t i = 0; i < options_.batch; ++i)
+      indices.push_back(order[static_cast<std::size_t>((step * options_.batch + i) % data_.train->size())]);
+    const LossParts parts = backward(to_torch_batch(data_.train->batch(indices)), indices);
+    const double loss = parts.total.item<double>();
+    const double rate = kLow * std::pow(kHigh / kLow, step / static_cast<double>(kSteps - 1));
+    smooth = step == 0 ? loss : 0.8 * smooth + 0.2 * loss;
+    if (!std::isfinite(loss) || (step > 5 && smooth > 4 * least)) break;
+    if (smooth < least) {
+      least = smooth;
+      best = rate;
+    }
+    trial.step(rate, 0);
+    keep_zeros();
+  }
+  optimizer_.forget_gradients();
+  student_.set_state(before);
+  rate_ = best / 10;
+  result_.notes.push_back(fmt::format(
+      "learning rate {:.2g}: a tenth of the rate at which the loss was least in {} trial steps", rate_, kSteps));
+}
+
+std::string Trainer::fingerprint() const {
+  std::string names;
+  for (const TrainedTensor& parameter : student_.parameters())
+    names += parameter.name + shape_text(parameter.tensor.sizes().vec());
+  return fmt::format("{:x} {} {} {} {} {} {} {}", std::hash<std::string>{}(names), data_.train->fingerprint(),
+                     options_.batch, options_.seed, total_steps_, augment_text(parse_augment(options_.augment)),
+                     objective_.description(), static_cast<int>(options_.optimizer));
+}
+
+void Trainer::save() {
+  if (options_.checkpoint.empty()) return;
+  Checkpoint out = state_;
+  out.fingerprint = fingerprint();
+  for (const auto& [name, tensor] : student_.state()) out.tensors["weight/" + name] = from_torch(tensor);
+  for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor);
+  for (const auto& [name, tensor] : best_) out.tensors["best/" + name] = from_torch(tensor);
+  for (std::size_t i = 0; i < averaged_.size(); ++i)
+    out.tensors["averaged/" + student_.parameters()[i].name] = from_torch(averaged_[i]);
+  save_checkpoint(out, options_.checkpoint);
+  saved_ = Clock::now();
+}
+
+void Trainer::restore() {
+  if (options_.checkpoint.empty() || !options_.resume) return;
+  std::optional<Checkpoint> found = load_checkpoint(options_.checkpoint);
+  if (!found) {
+    result_.notes.push_back("no checkpoint to go on from: began at the start");
+    return;
+  }
+  if (found->fingerprint != fingerprint())
+    fail(ErrorCode::kInvalidArgument,
+         "{} belongs to another run (network, data, batch, seed, epochs or loss differ)
+         remedy : the same options as then,
+         "
+         "or start without --resume",
+         options_.checkpoint.string());
+  std::map<std::string, at::Tensor> weights, moments;
+  for (const auto& [name, tensor] : found->tensors) {
+    const std::string rest = name.substr(name.find('/') + 1);
+    if (name.starts_with("weight/")) weights[rest] = to_torch(tensor);
+    if (name.starts_with("optimizer/")) moments[rest] = to_torch(tensor);
+    if (name.starts_with("best/")) best_[rest] = to_torch(tensor);
+    if (name.starts_with("averaged/"))
+      for (std::size_t i = 0; i < averaged_.size(); ++i)
+        if (student_.parameters()[i].name == rest) averaged_[i] = to_torch(tensor);
+  }
+  found->tensors.clear();
+  state_ = std::move(*found);
+  student_.set_state(weights);
+  optimizer_.restore(moments, state_.step);
+  result_.notes.push_back(fmt::format("went on from step {} of {}", state_.step, total_steps_));
+}
+
+TrainResult Trainer::run() {
+  started_ = saved_ = Clock::now();
+  choose_precision();
+  if (options_.find_learning_rate) find_rate();
+  restore();
+  if (result_.kept_zeros > 0)
+    result_.notes.push_back(fmt::format("{} weights are 0 and stay 0", with_commas(result_.kept_zeros)));
+  {
+    ProgressTask task(progress_, "training", total_steps_, "steps");
+    for (std::int64_t epoch = state_.step / steps_per_epoch_; state_.step < total_steps_; ++epoch) {
+      train_epoch(epoch, task);
+      finish_epoch(epoch);
+      if (options_.patience > 0 && epoch - state_.best_epoch >= options_.patience) {
+        result_.notes.push_back(
+            fmt::format("stopped after epoch {}: no better since epoch {}", epoch + 1, state_.best_epoch + 1));
+        break;
+      }
+    }
+  }
+  use_averaged_weights();
+  if (options_.patience > 0 && !best_.empty()) {
+    student_.set_state(best_);
+    result_.best_epoch = state_.best_epoch;
+  } else {
+    reestimate_statistics();
+  }
+  save();
+  result_.model = student_.export_model();
+  result_.epochs = state_.epochs;
+  result_.steps = state_.step;
+  result_.bfloat16 = compute_ == at::kBFloat16;
+  result_.learning_rate = rate_;
+  result_.notes.insert(result_.notes.begin(), "loss: " + objective_.description());
+  return std::move(result_);
 }
 
 }  // namespace pare

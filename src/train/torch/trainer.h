@@ -34,6 +34,7 @@ class Trainer {
   void train_batch(const Batch& batch, const std::vector<std::int64_t>& indices);
   [[nodiscard]] LossParts backward(const TorchBatch& batch, const std::vector<std::int64_t>& indices);
   void finish_epoch(std::int64_t epoch);
+  void fit_to_time();
   void reestimate_statistics();
   void keep_zeros();
   void average_weights();

@@ -1,0 +1,39 @@
+// What libpare_train.so offers: the one door between torch and the rest.
+#include <c10/util/Exception.h>
+
+#include "core/fail.h"
+#include "train/engine.h"
+#include "train/torch/trainer.h"
+
+namespace pare {
+namespace {
+
+/// torch's own exceptions stay in this folder.
+template <class F>
+auto guarded(F&& work) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    fail(ErrorCode::kInternal, "training: {}", error.what_without_backtrace());
+  }
+}
+
+class TorchEngine final : public TrainEngine {
+ public:
+  std::vector<NodeReason> refusals(const Model& model) const override {
+    return guarded([&] { return Executor::refusals(model); });
+  }
+  TrainResult train(const Model& student, const Model* teacher, const std::shared_ptr<const Dataset>& data,
+                    const TrainOptions& options, ProgressSink& progress) const override {
+    return guarded([&] { return Trainer(student, teacher, data, options, progress).run(); });
+  }
+};
+
+}  // namespace
+
+extern "C" const TrainEngine* pare_train_engine() {
+  static const TorchEngine engine;
+  return &engine;
+}
+
+}  // namespace pare
