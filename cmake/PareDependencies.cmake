@@ -55,7 +55,9 @@ if(PARE_WITH_TORCH)
     message(FATAL_ERROR "libtorch is not in ${PARE_TORCH_ROOT}; run scripts/setup first, or build without training: -DPARE_WITH_TORCH=OFF")
   endif()
   add_library(pare_libtorch INTERFACE)
-  target_include_directories(pare_libtorch SYSTEM INTERFACE "${PARE_TORCH_ROOT}/include" "${PARE_TORCH_ROOT}/include/torch/csrc/api/include")
+  # Searched last: torch's folder holds another version of fmt and of protobuf than the system.
+  target_compile_options(pare_libtorch INTERFACE "SHELL:-idirafter ${PARE_TORCH_ROOT}/include"
+    "SHELL:-idirafter ${PARE_TORCH_ROOT}/include/torch/csrc/api/include")
   # By name, not only as needed: torch finds its own dependencies among what is loaded already.
   target_link_libraries(pare_libtorch INTERFACE -Wl,--push-state,--no-as-needed "${PARE_TORCH_ROOT}/lib/libcudart.so.13"
     "${PARE_TORCH_ROOT}/lib/libcupti.so.13" "${PARE_TORCH_ROOT}/lib/libgomp.so.1" "${PARE_TORCH_ROOT}/lib/libc10.so"
