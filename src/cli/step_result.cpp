@@ -72,6 +72,7 @@ int run_recipe_job(const RecipeJob& job, Shell& shell) {
   context.session = job.run.session();
   context.seed = job.run.seed;
   context.progress = &shell.progress();
+  if (!job.teacher.empty()) context.teacher = std::make_shared<const Model>(open_model(job.teacher));
   if (!job.data.data.empty()) context.data = open_data(job.data.data, model, job.data);
   if (context.data && job.data.set_aside) context.data = split_data(context.data, job.run.seed).rest;
 

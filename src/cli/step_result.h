@@ -12,6 +12,7 @@ namespace pare {
 
 struct RecipeJob {
   std::string model, output, recipe;
+  std::string teacher = {};  ///< file; empty: a recipe's own beginning teaches
   DataOptions data;
   RunOptions run;
   bool strict = false;  ///< skipped nodes are an error

@@ -35,7 +35,7 @@ class StepVerb final : public Verb {
     app.add_option("words", words_, "Words of the step, as in a recipe: " + words_of_choice())->type_name("WORD");
     app.add_option("-o,--out", job_.output, "Where the result goes")->required();
     app.add_flag("--strict", job_.strict, "Skipped nodes are an error");
-    if (step_.kind == StepKind::kTechnique)
+    if (puts_rewrites_first())
       app.add_flag(
           "--as-is", as_is_,
           "Leave out the exact rewrites (BatchNormalization folded, opset raised ...) that come first otherwise");
@@ -46,6 +46,7 @@ class StepVerb final : public Verb {
         app.add_option("--" + option.name, values_[option.name], help_of(option))->group("Step");
       }
     }
+    if (step_.as_is) app.add_option("--teacher", job_.teacher, "The ONNX file that it learns from")->group("Step");
     declare_data(app, job_.data, false);
     app.add_flag("--set-aside", job_.data.set_aside,
                  "Leave out the samples that pare compress without --eval measures on")
@@ -60,11 +61,12 @@ class StepVerb final : public Verb {
     for (const auto& [option, set] : flags_)
       if (set) step.options[option] = "on";
     job_.recipe = recipe_to_text({step});
-    if (step_.kind == StepKind::kTechnique && !as_is_) job_.recipe = "rewrite; " + job_.recipe;
+    if (puts_rewrites_first() && !as_is_) job_.recipe = "rewrite; " + job_.recipe;
     return run_recipe_job(job_, shell);
   }
 
  private:
+  [[nodiscard]] bool puts_rewrites_first() const { return step_.kind == StepKind::kTechnique && !step_.as_is; }
   [[nodiscard]] std::string words_of_choice() const {
     if (!step_.words.empty()) return step_.words + " (any option below without its dashes)";
     for (const OptionInfo& option : step_.options)

@@ -116,11 +116,16 @@ CheckedResult run_recipe(const Model& model, const std::string& recipe, Context&
   const std::vector<RecipeStep> steps = parse_recipe(recipe);
   CheckedResult total;
   total.result.model = model;
+  const std::shared_ptr<const Model> named = context.teacher;
+  const auto original = std::make_shared<const Model>(model);
+  bool changed = false;  // by a technique: from then on the network can learn from what it was
   for (const RecipeStep& step : steps) {
     const StepInfo& info = find_step(step.name);
+    context.teacher = named || !changed ? named : original;
     CheckedResult one = run_step(info, total.result.model, StepOptions(info.options, step.options), context);
     total.result.model = std::move(one.result.model);
     total.result.changes += one.result.changes;
+    changed = changed || (info.kind == StepKind::kTechnique && one.result.changes > 0);
     total.seconds += one.seconds;
     const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     append(total.result.done, one.result.done);
@@ -133,6 +138,7 @@ CheckedResult run_recipe(const Model& model, const std::string& recipe, Context&
     for (StepCheck& check : one.checks)
       total.checks.push_back({step.name + ": " + check.name, check.passed, check.detail});
   }
+  context.teacher = named;
   const std::string* before = model.find_metadata(kRecipeKey);
   const std::string text = recipe_to_text(steps);
   total.result.model.set_metadata(kRecipeKey, before != nullptr && !before->empty() ? *before + "; " + text : text);

@@ -6,6 +6,7 @@
 #include "prune/steps.h"
 #include "quantize/steps.h"
 #include "rewrite/rewrites.h"
+#include "train/steps.h"
 
 namespace pare {
 
@@ -17,6 +18,7 @@ const std::vector<StepInfo>& all_steps() {
 #include "prune/steps.def"
 #include "quantize/steps.def"
 #include "rewrite/rewrites.def"
+#include "train/steps.def"
 #undef PARE_STEP
     return list;
   }();

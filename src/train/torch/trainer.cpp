@@ -325,10 +325,8 @@ void Trainer::restore() {
   }
   if (found->fingerprint != fingerprint())
     fail(ErrorCode::kInvalidArgument,
-         "{} belongs to another run (network, data, batch, seed, epochs or loss differ)
-         remedy : the same options as then,
-         "
-         "or start without --resume",
+         "{} belongs to another run (network, data, batch, seed, epochs or loss differ)\n  remedy: the same options as "
+         "then, or start without --resume",
          options_.checkpoint.string());
   std::map<std::string, at::Tensor> weights, moments;
   for (const auto& [name, tensor] : found->tensors) {
