@@ -32,6 +32,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"budget", {"graph", "ops", "measure", "channels"}},
     {"prune", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
     {"factorize", {"graph", "ops", "step", "measure", "channels", "fit", "budget"}},
+    {"architecture", {}},
     {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune", "factorize"}},
     {"report", {"graph", "ops", "measure", "step", "compress"}},
     {"cli", {"graph", "ops", "measure", "step", "compress", "report"}},
