@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 
+#include "cli/options.h"
 #include "cli/verb.h"
 #include "core/fail.h"
 #include "core/words.h"
@@ -28,6 +29,9 @@ class New final : public Verb {
     app.add_option("architecture", architecture_, "Its name, as --list has it");
     app.add_option("-o,--out", output_, "Where the network goes");
     app.add_flag("--list", list_, "List the architectures with their options and defaults, write nothing");
+    app.add_option("--preprocess", preprocess_,
+                   "JSON file that says how pixels become the input; stored in the network, so that no later step "
+                   "needs it again");
     for (const OptionInfo& option : all_options())
       app.add_option("--" + option.name, values_[option.name], help_of(option))->group("Architecture");
   }
@@ -42,7 +46,12 @@ class New final : public Verb {
     std::map<std::string, std::string> given;
     for (const auto& [option, value] : values_)
       if (!value.empty()) given[option] = value;
-    const Model model = new_model(architecture_, given);
+    Model model = new_model(architecture_, given);
+    if (!preprocess_.empty()) {
+      DataOptions data;
+      data.preprocess = preprocess_;
+      model.set_metadata(kPreprocessKey, preprocess_to_json(preprocess_for(model, data)));
+    }
     save_model(model, output_);
     report(shell, model);
     return kDone;
@@ -120,7 +129,7 @@ class New final : public Verb {
     shell.json(document);
   }
 
-  std::string architecture_, output_;
+  std::string architecture_, output_, preprocess_;
   bool list_ = false;
   std::map<std::string, std::string> values_;
 };

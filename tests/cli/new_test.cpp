@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "pare/dataset.h"
 
 namespace pare::testing {
 namespace {
@@ -30,6 +31,21 @@ TEST(New, JsonHoldsTheCount) {
   EXPECT_EQ(report["parameters"], 19210);
   EXPECT_EQ(report["macs"], 64 * 256 + 256 * 10);
   EXPECT_EQ(report["size_bytes"].get<std::uintmax_t>(), std::filesystem::file_size(file));
+}
+
+TEST(New, CarriesThePreprocessing) {
+  const TempDir folder;
+  const std::string file = (folder / "m.onnx").string(), json = (folder / "p.json").string();
+  write_file(json, R"({"scale": 0.0001, "mean": [0.1, 0.2], "std": [0.3]})");
+  const std::string command = "new resnet8 --bands 2 -o " + file + " --preprocess " + json;
+  ASSERT_EQ(pare_command(folder, command).code, 0);
+  const Model model = load_model(file);
+  ASSERT_NE(model.find_metadata(kPreprocessKey), nullptr);
+  EXPECT_EQ(parse_preprocess(*model.find_metadata(kPreprocessKey)).mean, (std::vector<double>{0.1, 0.2}));
+  write_file(json, R"({"meen": [0.5]})");
+  const CommandResult misspelt = pare_command(folder, command);
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_THAT(misspelt.err, ::testing::HasSubstr("'mean'"));
 }
 
 TEST(New, ListsWhatThereIs) {
