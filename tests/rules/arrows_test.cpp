@@ -35,6 +35,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"train", {"graph", "ops", "step", "measure", "channels", "fit"}},
     {"train/lower", {"graph", "ops"}},
     {"train/torch", {"graph", "ops", "train", "train/lower"}},
+    {"architecture", {}},
     {"compress", {"graph", "ops", "step", "measure", "rewrite", "quantize", "prune", "factorize", "train"}},
     {"report", {"graph", "ops", "measure", "step", "compress"}},
     {"cli", {"graph", "ops", "measure", "step", "compress", "report"}},
