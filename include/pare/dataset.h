@@ -112,7 +112,8 @@ struct DatasetOptions {
 /// .bin.xz); IDX (*-images*-ubyte, also .gz; the labels file beside it is found by name); .npy, .npz (x, y); a single
 /// image or a folder of images without labels. With "tile" or "target_bands" images are rasters: a scene.tif, a folder
 /// of them or images/ beside masks/; classes come from scene_mask.tif or scene_labels.tif, values from
-/// scene_target.tif. Throws Error(kIo, kInvalidArgument) saying what was found instead and what is understood.
+/// scene_target.tif; "scene.tif#test" is its part "test". Throws Error(kIo, kInvalidArgument) saying what was found
+/// instead and what is understood.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path,
                                                     const DatasetOptions& options = {});
 

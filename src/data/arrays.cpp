@@ -167,14 +167,14 @@ void ArraySource::take_labels() {
                y_.shape.size() == 4 && y_.shape[1] == 1 ? y_.shape[3] : y_.shape[2]};
     y_layout_ = image_from_array(y_.dtype, shape, false);
   } else {
-    y_layout_ = image_from_array(y_.dtype, {element_count(sample_shape(y_))}, false);
+    y_layout_ = image_from_array(y_.dtype, {1, element_count(sample_shape(y_))}, false);
   }
 }
 
 Tensor ArraySource::regression_target(std::int64_t index) const {
   const Image one = sample(y_, y_layout_, index);
-  std::vector<float> values(static_cast<std::size_t>(one.channels));
-  for (std::int64_t i = 0; i < one.channels; ++i) read_floats(one, i, &values[static_cast<std::size_t>(i)]);
+  std::vector<float> values(static_cast<std::size_t>(one.pixel_count()));
+  read_floats(one, 0, values.data());
   Shape shape = sample_shape(y_);
   return Tensor::of<float>(std::move(shape), values);
 }

@@ -5,73 +5,13 @@
 #include "data/image.h"
 
 #if PARE_WITH_GDAL
-#include <cpl_conv.h>
-#include <cpl_error.h>
-#include <gdal.h>
-
-#include <memory>
-#include <mutex>
+#include "data/gdal_file.h"
 #endif
 
 namespace pare::data {
 
 #if PARE_WITH_GDAL
 namespace {
-
-/// While it lives, GDAL's messages of this thread go here instead of to the terminal.
-class QuietErrors {
- public:
-  QuietErrors() { CPLPushErrorHandlerEx(&QuietErrors::take, this); }
-  ~QuietErrors() { CPLPopErrorHandler(); }
-  QuietErrors(const QuietErrors&) = delete;
-  QuietErrors& operator=(const QuietErrors&) = delete;
-  /// libjpeg fills what a truncated file lacks with gray and calls that a warning.
-  [[nodiscard]] bool failed() const { return failed_ || text_.find("Premature end") != std::string::npos; }
-  [[nodiscard]] std::string text() const { return text_.empty() ? "unknown kind of file" : text_; }
-
- private:
-  static void CPL_STDCALL take(CPLErr severity, CPLErrorNum, const char* message) {
-    auto* self = static_cast<QuietErrors*>(CPLGetErrorHandlerUserData());
-    if (severity < CE_Warning) return;
-    const bool first_failure = severity >= CE_Failure && !self->failed_;
-    if (self->text_.empty() || first_failure) self->text_ = message;
-    self->failed_ = self->failed_ || first_failure;
-  }
-  std::string text_;
-  bool failed_ = false;
-};
-
-struct CloseDataset {
-  void operator()(GDALDatasetH dataset) const { GDALClose(dataset); }
-};
-using Dataset = std::unique_ptr<std::remove_pointer_t<GDALDatasetH>, CloseDataset>;
-
-Dataset open_file(const std::filesystem::path& path) {
-  static std::once_flag once;
-  std::call_once(once, [] { GDALAllRegister(); });
-  static const char* const kDrivers[] = {"JPEG", "PNG", "GTiff", "BMP", nullptr};
-  // An empty list of siblings: otherwise GDAL reads the whole folder for every file it opens.
-  static const char* const kNoSiblings[] = {nullptr};
-  return Dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, kDrivers, nullptr,
-                            kNoSiblings));
-}
-
-std::pair<GDALDataType, DType> read_type(GDALDataType stored) {
-  switch (stored) {
-    case GDT_Byte:
-      return {GDT_Byte, DType::kUint8};
-    case GDT_UInt16:
-      return {GDT_UInt16, DType::kUint16};
-    case GDT_Int16:
-      return {GDT_Int16, DType::kInt16};
-    case GDT_Int32:
-      return {GDT_Int32, DType::kInt32};
-    case GDT_UInt32:
-      return {GDT_UInt32, DType::kUint32};
-    default:
-      return {GDT_Float32, DType::kFloat32};
-  }
-}
 
 /// Palette numbers as red, green and blue planes.
 void look_up_palette(Image& image, GDALColorTableH table) {
@@ -110,7 +50,8 @@ bool can_decode_images() noexcept { return true; }
 
 Image decode_image(const std::filesystem::path& path, bool indices) {
   QuietErrors errors;
-  const Dataset dataset = open_file(path);
+  static const char* const kDrivers[] = {"JPEG", "PNG", "GTiff", "BMP", nullptr};
+  const GdalFile dataset = open_gdal(path, kDrivers, false);
   const auto fail_decode = [&](const std::string& why) {
     fail(ErrorCode::kIo, "cannot decode {}: {}", path.string(), why);
   };

@@ -8,33 +8,14 @@
 namespace pare::data {
 namespace {
 
-/// images/ beside masks/; what belongs together has the same stem.
+/// images/ beside masks/.
 class ImageMasks final : public Source {
  public:
   explicit ImageMasks(const std::filesystem::path& folder) : folder_(folder) {
-    std::map<std::string, std::filesystem::path> masks;
-    for (const std::filesystem::path& mask : images_in(folder / "masks")) {
-      const auto [at, added] = masks.emplace(mask.stem().string(), mask);
-      if (!added)
-        fail(ErrorCode::kInvalidArgument, "two masks for the same image: {} and {}", at->second.string(),
-             mask.string());
-    }
-    std::vector<std::string> without_mask;
-    for (const std::filesystem::path& image : images_in(folder / "images")) {
-      const auto mask = masks.find(image.stem().string());
-      if (mask == masks.end()) {
-        without_mask.push_back(image.filename().string());
-        continue;
-      }
-      images_.push_back(image);
-      masks_.push_back(mask->second);
-    }
-    if (!without_mask.empty())
-      fail(ErrorCode::kInvalidArgument,
-           "{} of {} images in {} have no mask of the same name, the first is {}\n  remedy: move them out of images/",
-           without_mask.size(), without_mask.size() + images_.size(), folder.string(), without_mask[0]);
-    if (images_.empty()) fail(ErrorCode::kInvalidArgument, "{} has no images", (folder / "images").string());
-    unused_masks_ = masks.size() - masks_.size();
+    ImagePairs pairs = pair_by_stem(folder);
+    images_ = std::move(pairs.images);
+    masks_ = std::move(pairs.masks);
+    unused_masks_ = pairs.unused_masks;
   }
   [[nodiscard]] Task task() const override { return Task::kSegmentation; }
   [[nodiscard]] std::int64_t size() const override { return static_cast<std::int64_t>(images_.size()); }
@@ -67,6 +48,33 @@ class ImageMasks final : public Source {
 };
 
 }  // namespace
+
+ImagePairs pair_by_stem(const std::filesystem::path& folder) {
+  std::map<std::string, std::filesystem::path> masks;
+  for (const std::filesystem::path& mask : images_in(folder / "masks")) {
+    const auto [at, added] = masks.emplace(mask.stem().string(), mask);
+    if (!added)
+      fail(ErrorCode::kInvalidArgument, "two masks for the same image: {} and {}", at->second.string(), mask.string());
+  }
+  ImagePairs pairs;
+  std::vector<std::string> without_mask;
+  for (const std::filesystem::path& image : images_in(folder / "images")) {
+    const auto mask = masks.find(image.stem().string());
+    if (mask == masks.end()) {
+      without_mask.push_back(image.filename().string());
+      continue;
+    }
+    pairs.images.push_back(image);
+    pairs.masks.push_back(mask->second);
+  }
+  if (!without_mask.empty())
+    fail(ErrorCode::kInvalidArgument,
+         "{} of {} images in {} have no mask of the same name, the first is {}\n  remedy: move them out of images/",
+         without_mask.size(), without_mask.size() + pairs.images.size(), folder.string(), without_mask[0]);
+  if (pairs.images.empty()) fail(ErrorCode::kInvalidArgument, "{} has no images", (folder / "images").string());
+  pairs.unused_masks = masks.size() - pairs.masks.size();
+  return pairs;
+}
 
 SourcePtr open_image_masks(const std::filesystem::path& folder) { return std::make_unique<ImageMasks>(folder); }
 

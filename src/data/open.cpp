@@ -107,6 +107,19 @@ data::SourcePtr open_file(const fs::path& path, const DatasetOptions& options) {
   fail(ErrorCode::kInvalidArgument, "{} is no data that is understood\n  understood: {}", path.string(), kUnderstood);
 }
 
+data::SourcePtr open_source(const fs::path& path, const DatasetOptions& options) {
+  Preprocess preprocess = options.preprocess;
+  if (preprocess.inputs.size() == 1) {
+    preprocess = options.preprocess.inputs.begin()->second;
+    if (preprocess.mask_values.empty()) preprocess.mask_values = options.preprocess.mask_values;
+  }
+  if (data::asks_for_rasters(preprocess)) return data::open_rasters(path, preprocess);
+  if (fs::is_directory(path)) return open_folder(path, options);
+  const bool tiff = path.extension() == ".tif" || path.extension() == ".tiff";
+  if (tiff && !data::target_beside(path).empty()) return data::open_rasters(path, preprocess);
+  return open_file(path, options);
+}
+
 [[noreturn]] void fail_missing(const fs::path& path) {
   std::vector<std::string> siblings;
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -134,9 +147,18 @@ std::string_view task_name(Task task) noexcept {
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& path, const DatasetOptions& options) {
   try {
-    if (!fs::exists(path)) fail_missing(path);
-    data::SourcePtr source = fs::is_directory(path) ? open_folder(path, options) : open_file(path, options);
-    return data::prepare(std::move(source), options);
+    if (!fs::exists(path)) {
+      const std::string text = path.string();
+      for (const std::string part : {"train", "test"}) {
+        if (!text.ends_with("#" + part)) continue;
+        DatasetOptions chosen = options;
+        chosen.preprocess.part = part;
+        for (auto& [name, description] : chosen.preprocess.inputs) description.part = part;
+        return open_dataset(text.substr(0, text.size() - part.size() - 1), chosen);
+      }
+      fail_missing(path);
+    }
+    return data::prepare(open_source(path, options), options);
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::kIo, "cannot read {}: {}", path.string(), error.code().message());
   }

@@ -58,6 +58,7 @@ class PreparedDataset final : public Dataset {
   std::int64_t size_ = 0;
   std::vector<std::string> class_names_;
   std::vector<Part> parts_;
+  std::optional<double> mask_nodata_;  ///< of the description; what the image's file declares says nothing of masks
 };
 
 PreparedDataset::PreparedDataset(SourcePtr source, const DatasetOptions& options)
@@ -88,12 +89,22 @@ void PreparedDataset::make_parts(const DatasetOptions& options) {
            nearest_hint(name, known), quoted_names(known));
   const auto description_for = [&](const std::string& name) {
     const auto found = preprocess_.inputs.find(name);
-    return preprocess_.inputs.empty() ? preprocess_ : found == preprocess_.inputs.end() ? Preprocess{} : found->second;
+    Preprocess chosen = preprocess_.inputs.empty()          ? preprocess_
+                        : found == preprocess_.inputs.end() ? Preprocess{}
+                                                            : found->second;
+    if (source_->chooses_bands() && !chosen.bands.empty()) chosen.bands.clear(), chosen.channels = "rgb";
+    return chosen;
   };
+  const auto with_nodata = [&](Preprocess chosen, DType wanted) {
+    if (!chosen.nodata && is_float(wanted)) chosen.nodata = source_->nodata();
+    return chosen;
+  };
+  mask_nodata_ = description_for(input_names.empty() ? parts[0] : input_names[0]).nodata;
   if (options.inputs.empty()) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const std::string name = parts[i].empty() ? "x" : parts[i];
-      parts_.push_back({i, InputPlan(name, description_for(name), nullptr, source_->first(i))});
+      parts_.push_back(
+          {i, InputPlan(name, with_nodata(description_for(name), DType::kFloat32), nullptr, source_->first(i))});
     }
     return;
   }
@@ -110,7 +121,8 @@ void PreparedDataset::make_parts(const DatasetOptions& options) {
            nearest_hint(input.name, parts), quoted_names(parts));
     }
     const auto index = static_cast<std::size_t>(found - parts.begin());
-    parts_.push_back({index, InputPlan(input.name, description_for(input.name), &input, source_->first(index))});
+    parts_.push_back({index, InputPlan(input.name, with_nodata(description_for(input.name), input.dtype), &input,
+                                       source_->first(index))});
   }
 }
 
@@ -208,7 +220,6 @@ std::int64_t PreparedDataset::label_of(std::int64_t index) const {
 
 void PreparedDataset::map_labels(std::vector<std::int64_t>& labels, std::int64_t index) const {
   const std::vector<std::int64_t>& values = preprocess_.mask_values;
-  const std::optional<double> nodata_value = parts_[0].plan.preprocess().nodata;
   const std::int64_t count = class_count();
   for (std::int64_t& label : labels) {
     if (!values.empty()) {
@@ -216,7 +227,7 @@ void PreparedDataset::map_labels(std::vector<std::int64_t>& labels, std::int64_t
       label = found == values.end() ? kUnlabelled : found - values.begin();
       continue;
     }
-    const bool nodata = nodata_value && static_cast<double>(label) == *nodata_value;
+    const bool nodata = mask_nodata_ && static_cast<double>(label) == *mask_nodata_;
     if (label == kIgnoredMaskValue || label == kUnlabelled || nodata)
       label = kUnlabelled;
     else if (label < 0 || (count > 0 && label >= count))
@@ -263,10 +274,17 @@ Tensor PreparedDataset::masks_of(std::span<const std::int64_t> indices,
 Tensor PreparedDataset::regression_of(std::span<const std::int64_t> indices) const {
   std::vector<float> values;
   Shape shape;
-  for (const std::int64_t index : indices) {
-    const Tensor one = source_->regression_target(index);
-    shape = one.shape();
-    const std::vector<float> floats = one.to_floats();
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const Tensor one = source_->regression_target(indices[i]);
+    if (i == 0) shape = one.shape();
+    if (one.shape() != shape)
+      fail(ErrorCode::kInvalidArgument,
+           "the target of {} is {}, that of {} in the same batch {}\n  remedy: add \"tile\" to the preprocess file, or "
+           "use batches of 1",
+           source_->sample_name(indices[i]), shape_text(one.shape()), source_->sample_name(indices[0]),
+           shape_text(shape));
+    const std::span<const float> floats = one.data<float>();
+    if (i == 0) values.reserve(floats.size() * indices.size());
     values.insert(values.end(), floats.begin(), floats.end());
   }
   shape.insert(shape.begin(), static_cast<std::int64_t>(indices.size()));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,16 +35,31 @@ class Source {
   /// "Airport/airport_10.jpg", "sample 12 of train.bin".
   [[nodiscard]] virtual std::string sample_name(std::int64_t index) const = 0;
 
-  [[nodiscard]] virtual std::int64_t label(std::int64_t index) const;        ///< classification
-  [[nodiscard]] virtual Image mask(std::int64_t index) const;                ///< segmentation
-  [[nodiscard]] virtual bool masks_fit_images() const { return true; }       ///< another size is an error
-  [[nodiscard]] virtual std::string mask_name(std::int64_t index) const;     ///< of the file, for errors
+  [[nodiscard]] virtual std::int64_t label(std::int64_t index) const;     ///< classification
+  [[nodiscard]] virtual Image mask(std::int64_t index) const;             ///< segmentation
+  [[nodiscard]] virtual bool masks_fit_images() const { return true; }    ///< another size is an error
+  [[nodiscard]] virtual std::string mask_name(std::int64_t index) const;  ///< of the file, for errors
+  /// images() hold the chosen bands alone, in their order.
+  [[nodiscard]] virtual bool chooses_bands() const { return false; }
+  [[nodiscard]] virtual std::optional<double> nodata() const { return {}; }  ///< as the files declare it
   [[nodiscard]] virtual Tensor regression_target(std::int64_t index) const;  ///< float32
 };
 using SourcePtr = std::unique_ptr<const Source>;
 
+struct ImagePairs {
+  std::vector<std::filesystem::path> images, masks;
+  std::size_t unused_masks = 0;
+};
+/// images/ and masks/ in a folder: what belongs together has the same stem. Throws Error(kInvalidArgument).
+[[nodiscard]] ImagePairs pair_by_stem(const std::filesystem::path& folder);
+
 [[nodiscard]] SourcePtr open_class_folders(const std::filesystem::path& folder, const std::vector<std::string>& names);
 [[nodiscard]] SourcePtr open_image_masks(const std::filesystem::path& folder);
+/// Whether the description asks for samples cut out of rasters.
+[[nodiscard]] bool asks_for_rasters(const Preprocess& preprocess);
+/// x_mask, x_labels or x_target beside the raster x, or an empty path.
+[[nodiscard]] std::filesystem::path target_beside(const std::filesystem::path& raster);
+[[nodiscard]] SourcePtr open_rasters(const std::filesystem::path& path, const Preprocess& preprocess);
 [[nodiscard]] SourcePtr open_plain_images(const std::filesystem::path& path);
 [[nodiscard]] SourcePtr open_cifar(const std::filesystem::path& path);
 [[nodiscard]] SourcePtr open_idx(const std::filesystem::path& path);

@@ -163,6 +163,20 @@ TEST(Arrays, GiveRegressionTargets) {
   EXPECT_EQ(batch_of(*single, {1}).target.shape(), Shape{1});
 }
 
+TEST(Arrays, GiveMapsWithNaNWhereNothingIsKnown) {
+  const TempDir folder;
+  std::vector<float> y = counting(40);
+  y[21] = std::numeric_limits<float>::quiet_NaN();
+  for (const char* shape : {"(2, 1, 4, 5)", "(2, 4, 5)", "(2, 4, 5, 1)"}) {
+    const auto data = open_npz(folder, {{"x.npy", kImages}, {"y.npy", npy_file("<f4", shape, y)}});
+    EXPECT_EQ(data->task(), Task::kRegression);
+    const Tensor target = batch_of(*data, {1}).target;
+    EXPECT_EQ(target.element_count(), 20);
+    EXPECT_EQ(target.shape().size(), std::string(shape) == "(2, 4, 5)" ? 3U : 4U);
+    EXPECT_THAT(target.to_floats(), AllClose(std::vector<float>(y.begin() + 20, y.end())));
+  }
+}
+
 TEST(Arrays, TurnHeightWidthChannelsRound) {
   const TempDir folder;
   const Members members = {{"x.npy", npy_file("<f4", "(2, 4, 5, 3)", counting(120))}};

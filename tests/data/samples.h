@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,9 +78,15 @@ inline std::string png_file(const Png& png) {
   return file + chunk("IDAT", "\x78\x01" + stored_deflate(rows) + big_endian(b << 16 | a)) + chunk("IEND", "");
 }
 
+/// What makes a TIFF file a raster of the Earth.
+struct GeoTags {
+  std::string nodata = {};                               ///< as text; empty: not declared
+  std::optional<std::pair<double, double>> corner = {};  ///< of the upper left pixel, of side 30
+};
+
 /// Uncompressed, one strip, bands together in each pixel. T: uint8, uint16, int16, float.
 template <class T>
-std::string tiff_file(int width, int height, int bands, const std::vector<T>& values) {
+std::string tiff_file(int width, int height, int bands, const std::vector<T>& values, const GeoTags& geo = {}) {
   std::string pixels;
   for (const T value : values) pixels += little_endian(value);
   const std::uint32_t start = 8, after = start + static_cast<std::uint32_t>(pixels.size() + pixels.size() % 2);
@@ -109,9 +116,27 @@ std::string tiff_file(int width, int height, int bands, const std::vector<T>& va
   entry(279, 4, 1, static_cast<std::uint32_t>(pixels.size()));
   entry(284, 3, 1, 1);
   shorts(339, kFormat, after + static_cast<std::uint32_t>(bits.size()));
+  std::string tail;
+  const auto far = [&](std::uint16_t tag, std::uint16_t type, std::uint32_t number, const std::string& bytes) {
+    entry(tag, type, number, static_cast<std::uint32_t>(after + bits.size() + formats.size() + tail.size()));
+    tail += bytes;
+  };
+  if (geo.corner) {
+    const auto doubles = [](std::initializer_list<double> numbers) {
+      std::string bytes;
+      for (const double number : numbers) bytes += little_endian(number);
+      return bytes;
+    };
+    far(33550, 12, 3, doubles({30, 30, 0}));
+    far(33922, 12, 6, doubles({0, 0, 0, geo.corner->first, geo.corner->second, 0}));
+  }
+  if (!geo.nodata.empty()) {  // padded with zeros to more than the 4 bytes that would lie in the entry itself
+    const std::string text = geo.nodata + std::string(8 - geo.nodata.size() % 2, '\0');
+    far(42113, 2, static_cast<std::uint32_t>(text.size()), text);
+  }
   if (pixels.size() % 2 == 1) pixels += '\0';
-  const auto directory = static_cast<std::uint32_t>(after + bits.size() + formats.size());
-  return std::string("II\x2a\0", 4) + little_endian(directory) + pixels + bits + formats + little_endian(count) +
+  const auto directory = static_cast<std::uint32_t>(after + bits.size() + formats.size() + tail.size());
+  return std::string("II\x2a\0", 4) + little_endian(directory) + pixels + bits + formats + tail + little_endian(count) +
          entries + std::string(4, '\0');
 }
 
