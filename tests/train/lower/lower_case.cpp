@@ -1,6 +1,7 @@
 #include "train/lower/lower_case.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -211,6 +212,7 @@ CaseInput floats(std::string name, const std::vector<float>& values) {
 CaseInput scalar(std::string name, float value) { return given(std::move(name), Tensor::scalar(value)); }
 
 void check_lowering(const LowerCase& lower_case) {
+  at::set_num_threads(1);  // waiting threads of a busy machine cost more than they compute
   std::string shapes;
   for (const CaseInput& input : lower_case.inputs) shapes += " " + input.name + shape_text(input.value.shape());
   SCOPED_TRACE(fmt::format("{} opset {},{}", lower_case.node, lower_case.opset, shapes));
