@@ -49,6 +49,8 @@ std::vector<OptionInfo> train_option_infos() {
       word("loss", "auto", {"auto", "kl", "dist", "mse", "huber", "bounded"}, "error against the teacher"),
       number("temperature", "3", "T: both networks' scores are divided by it before they are compared"),
       number("hard-weight", "0.3", "share of the labels in the loss when there is a teacher"),
+      {"features", Type::kWordList, "", {}, "hidden layers compared as well: auto, or student_value=teacher_value,..."},
+      number("feature-weight", "1", "weight of the hidden layers in the loss"),
       {"no-labels", Type::kFlag, "off", {}, "the teacher alone, even where there are labels"},
       word("precision", "auto", {"auto", "float32", "bfloat16"}, "of the computation; auto: what is faster here"),
       word("norm", "auto", {"auto", "batch", "frozen", "reestimated"}, "statistics of BatchNormalization"),
@@ -91,6 +93,8 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
                                                        {"bounded", SoftLoss::kTeacherBounded}});
   train.temperature = options.number("temperature");
   train.hard_weight = options.number("hard-weight");
+  if (options.given("features")) train.features = options.words("features");
+  train.feature_weight = options.number("feature-weight");
   train.use_labels = !options.flag("no-labels");
   train.precision = chosen<Precision>(
       options.word("precision"),
@@ -118,6 +122,7 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   in_range("mixup", train.mixup, 0, 10);
   in_range("temperature", train.temperature, 0.01, 1000);
   in_range("hard-weight", train.hard_weight, 0, 1);
+  in_range("feature-weight", train.feature_weight, 0, 1e6);
   in_range("validation", train.validation, 0, 0.9);
   in_range("patience", static_cast<double>(train.patience), 0, 1e6);
   if (train.patience > 0 && train.validation == 0)

@@ -9,6 +9,8 @@
 #include "pare/dataset.h"
 #include "pare/graph.h"
 #include "pare/train.h"
+#include "train/features.h"
+#include "train/torch/executor.h"
 
 namespace pare {
 
@@ -25,7 +27,7 @@ struct TorchBatch {
 
 struct LossParts {
   at::Tensor total;
-  double hard = 0, soft = 0;  ///< unweighted; 0 where there is none
+  double hard = 0, soft = 0, feature = 0;  ///< unweighted; 0 where there is none
 };
 
 /// What the dataset's task (without labels: the look of the outputs) asks for.
@@ -37,6 +39,9 @@ class Objective {
   /// Values to compare: class scores before a Softmax at the end, else the outputs.
   [[nodiscard]] const std::vector<std::string>& student_values() const noexcept { return student_values_; }
   [[nodiscard]] const std::vector<std::string>& teacher_values() const noexcept { return teacher_values_; }
+  /// Weights of the adapters that bring the student's hidden values to the teacher's channels; they are trained with
+  /// the student and stay behind.
+  [[nodiscard]] const std::vector<TrainedTensor>& adapters() const noexcept { return adapters_; }
   [[nodiscard]] bool uses_labels() const noexcept { return uses_labels_; }
   [[nodiscard]] Task task() const noexcept { return task_; }
   /// "cross entropy with the labels 0.3, KL to the teacher at T = 3 0.7".
@@ -47,6 +52,9 @@ class Objective {
                                const TorchBatch& batch) const;
 
  private:
+  void add_features(const Model& student, const Model& teacher, const Dataset& data);
+  [[nodiscard]] at::Tensor features_loss(const std::vector<at::Tensor>& student,
+                                         const std::vector<at::Tensor>& teacher) const;
   [[nodiscard]] at::Tensor hard_loss(const at::Tensor& output, const TorchBatch& batch) const;
   [[nodiscard]] at::Tensor soft_loss(const at::Tensor& output, const at::Tensor& wanted, const TorchBatch& batch) const;
 
@@ -55,7 +63,11 @@ class Objective {
   bool uses_labels_ = false, has_teacher_ = false;
   HardLoss hard_ = HardLoss::kAuto;
   SoftLoss soft_ = SoftLoss::kAuto;
-  std::vector<std::string> student_values_, teacher_values_;
+  std::vector<std::string> student_values_, teacher_values_;  ///< outputs, then hidden values
+  std::size_t outputs_ = 0;                                   ///< how many are outputs
+  std::vector<FeaturePair> features_;
+  std::vector<TrainedTensor> adapters_;
+  std::vector<std::int64_t> adapter_of_;  ///< by pair; -1: as many channels as the teacher
 };
 
 }  // namespace pare

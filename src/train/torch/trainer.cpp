@@ -58,7 +58,7 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
       data_(split(data, options)),
       objective_(student, teacher, *data, options),
       student_(student, {.results = objective_.student_values()}),
-      optimizer_(options.optimizer, options.momentum, options.weight_decay, student_.parameters()) {
+      optimizer_(options.optimizer, options.momentum, options.weight_decay, with_adapters()) {
   at::set_num_threads(options_.threads);
   rate_ = options_.learning_rate.value_or(default_rate(options_.optimizer));
   const AugmentOptions augment = parse_augment(options_.augment);
@@ -83,6 +83,12 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
     }
     if (options_.ema > 0) averaged_.push_back(plain.clone());
   }
+}
+
+std::vector<TrainedTensor> Trainer::with_adapters() const {
+  std::vector<TrainedTensor> all = student_.parameters();
+  all.insert(all.end(), objective_.adapters().begin(), objective_.adapters().end());
+  return all;
 }
 
 PassOptions Trainer::pass() const {
@@ -169,6 +175,7 @@ void Trainer::train_batch(const Batch& raw, const std::vector<std::int64_t>& ind
   state_.running.loss += loss * samples;
   state_.running.hard += parts.hard * samples;
   state_.running.soft += parts.soft * samples;
+  state_.running.feature += parts.feature * samples;
   state_.running.images += raw.size;
   state_.running.learning_rate = rate;
 }
@@ -224,9 +231,12 @@ void Trainer::finish_epoch(std::int64_t epoch) {
   figures.loss /= images;
   figures.hard /= images;
   figures.soft /= images;
+  figures.feature /= images;
   std::string line = fmt::format("epoch {}: loss {:.4f}", epoch + 1, figures.loss);
   if (objective_.uses_labels() && teacher_)
     line += fmt::format(" (labels {:.4f}, teacher {:.4f})", figures.hard, figures.soft);
+  if (!objective_.adapters().empty() || figures.feature > 0)
+    line += fmt::format(", hidden layers {:.4f}", figures.feature);
   if (data_.validation) {
     figures.validation = validate();
     const bool less_is_better = data_.validation->task() == Task::kRegression;
@@ -268,7 +278,7 @@ void Trainer::find_rate() {
   constexpr double kLow = 1e-5, kHigh = 1;
   std::map<std::string, at::Tensor> before;
   for (const auto& [name, tensor] : student_.state()) before[name] = tensor.clone();
-  WeightOptimizer trial(options_.optimizer, options_.momentum, options_.weight_decay, student_.parameters());
+  WeightOptimizer trial(options_.optimizer, options_.momentum, options_.weight_decay, with_adapters());
   const std::vector<std::int64_t> order = shuffled_indices(data_.train->size(), options_.seed, 0);
   double smooth = 0, least = 1e30, best = kLow;
   for (int step = 0; step < kSteps; ++step) {
@@ -309,6 +319,8 @@ void Trainer::save() {
   out.fingerprint = fingerprint();
   for (const auto& [name, tensor] : student_.state()) out.tensors["weight/" + name] = from_torch(tensor);
   for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor);
+  for (const TrainedTensor& adapter : objective_.adapters())
+    out.tensors["adapter/" + adapter.name] = from_torch(adapter.tensor);
   for (const auto& [name, tensor] : best_) out.tensors["best/" + name] = from_torch(tensor);
   for (std::size_t i = 0; i < averaged_.size(); ++i)
     out.tensors["averaged/" + student_.parameters()[i].name] = from_torch(averaged_[i]);
@@ -333,6 +345,8 @@ void Trainer::restore() {
     const std::string rest = name.substr(name.find('/') + 1);
     if (name.starts_with("weight/")) weights[rest] = to_torch(tensor);
     if (name.starts_with("optimizer/")) moments[rest] = to_torch(tensor);
+    for (const TrainedTensor& adapter : objective_.adapters())
+      if (name == "adapter/" + adapter.name) adapter.tensor.detach().copy_(to_torch(tensor));
     if (name.starts_with("best/")) best_[rest] = to_torch(tensor);
     if (name.starts_with("averaged/"))
       for (std::size_t i = 0; i < averaged_.size(); ++i)

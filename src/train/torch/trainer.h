@@ -27,6 +27,8 @@ class Trainer {
     std::shared_ptr<const Dataset> train, validation;  ///< validation: null if nothing is split off
   };
   [[nodiscard]] static Parts split(const std::shared_ptr<const Dataset>& data, const TrainOptions& options);
+  /// What is trained: the student's weights, and adapters that stay behind.
+  [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
   void choose_precision();
   void find_rate();
   [[nodiscard]] double seconds_per_step(at::ScalarType compute, const TorchBatch& batch);
