@@ -1,5 +1,8 @@
 #include "train/train_options.h"
 
+#include <charconv>
+#include <optional>
+
 #include "core/duration.h"
 #include "core/fail.h"
 #include "core/parallel.h"
@@ -18,6 +21,44 @@ T chosen(const std::string& word, std::initializer_list<std::pair<const char*, T
 void in_range(const char* name, double value, double low, double high) {
   if (!(value >= low && value <= high))
     fail(ErrorCode::kInvalidArgument, "{}={} is not between {} and {}", name, value, low, high);
+}
+
+std::optional<int> whole_number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "0/2@10.0.0.1:29500"; "0/2@10.0.0.1:29500/run" if the launcher listens there and names of the run begin with "run".
+Workers parse_workers(const std::string& text) {
+  Workers workers;
+  if (text.empty()) return workers;
+  const std::size_t slash = text.find('/'), at = text.find('@');
+  std::string place = at == std::string::npos ? "" : text.substr(at + 1);
+  if (const std::size_t path = place.find('/'); path != std::string::npos) {
+    workers.store = place.substr(path + 1);
+    place.resize(path);
+  }
+  const std::size_t colon = place.rfind(':');
+  std::optional<int> rank, count, port;
+  if (slash < at && at != std::string::npos && colon != std::string::npos && colon > 0) {
+    rank = whole_number(std::string_view(text).substr(0, slash));
+    count = whole_number(std::string_view(text).substr(slash + 1, at - slash - 1));
+    port = whole_number(std::string_view(place).substr(colon + 1));
+    workers.host = place.substr(0, colon);
+    if (workers.host.starts_with('[') && workers.host.ends_with(']'))
+      workers.host = workers.host.substr(1, workers.host.size() - 2);
+  }
+  if (!rank || !count || !port || *count < 1 || *rank < 0 || *rank >= *count || *port < 1 || *port > 65535)
+    fail(ErrorCode::kInvalidArgument,
+         "workers={} is no place among workers\n  remedy: RANK/COUNT@HOST:PORT, as in "
+         "0/2@10.0.0.1:29500, with RANK from 0 to COUNT - 1",
+         text);
+  workers.rank = *rank;
+  workers.count = *count;
+  workers.port = *port;
+  return workers;
 }
 
 }  // namespace
@@ -59,6 +100,10 @@ std::vector<OptionInfo> train_option_infos() {
       word("checkpoint", "", {}, "file that keeps the state of the run"),
       number("checkpoint-every", "60", "seconds between two checkpoints"),
       {"resume", Type::kFlag, "off", {}, "go on from the checkpoint"},
+      word("workers", "", {},
+           "RANK/COUNT@HOST:PORT: one of several processes; from the variables of torchrun if absent"),
+      {"local-workers", Type::kInt, "1", {}, "how many of them run on this machine and share its cores"},
+      number("worker-timeout", "60", "seconds after which a silent worker is lost"),
   };
 }
 
@@ -110,6 +155,9 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   train.resume = options.flag("resume");
   train.threads = working_threads(context.session.threads);
   train.seed = context.seed;
+  train.workers = parse_workers(options.word("workers"));
+  train.workers.local_count = static_cast<int>(options.integer("local-workers"));
+  train.workers.timeout_s = options.number("worker-timeout");
 
   in_range("epochs", train.epochs, 1e-6, 1e6);
   in_range("batch", static_cast<double>(train.batch), 1, 1e6);
@@ -123,6 +171,8 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   in_range("temperature", train.temperature, 0.01, 1000);
   in_range("hard-weight", train.hard_weight, 0, 1);
   in_range("feature-weight", train.feature_weight, 0, 1e6);
+  in_range("local-workers", train.workers.local_count, 1, 1024);
+  in_range("worker-timeout", train.workers.timeout_s, 1, 86400);
   in_range("validation", train.validation, 0, 0.9);
   in_range("patience", static_cast<double>(train.patience), 0, 1e6);
   if (train.patience > 0 && train.validation == 0)

@@ -193,6 +193,19 @@ at::Tensor Objective::soft_loss(const at::Tensor& output, const at::Tensor& want
   }
 }
 
+Objective::Counted Objective::counted(const TorchBatch& batch) const {
+  Counted counted;
+  if (batch.labels.defined())
+    counted.hard = batch.labels.ge(0).sum().item<double>();
+  else if (batch.target.defined())
+    counted.hard = at::isfinite(batch.target).sum().item<double>();
+  const bool pixels = soft_ == SoftLoss::kKl && task_ == Task::kSegmentation && batch.labels.defined();
+  counted.soft = pixels || soft_ == SoftLoss::kTeacherBounded
+                     ? counted.hard
+                     : static_cast<double>(batch.inputs.begin()->second.size(0));
+  return counted;
+}
+
 LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vector<at::Tensor>& teacher,
                           const TorchBatch& batch) const {
   at::Tensor hard, soft;
@@ -202,6 +215,8 @@ LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vec
       const at::Tensor one = soft_loss(student[i].to(at::kFloat), teacher[i].to(at::kFloat), batch);
       soft = soft.defined() ? soft + one : one;
     }
+  if (hard.defined() && batch.hard_scale != 1) hard = hard * batch.hard_scale;
+  if (soft.defined() && batch.soft_scale != 1) soft = soft * batch.soft_scale;
   LossParts parts;
   if (hard.defined()) parts.hard = hard.item<double>();
   if (soft.defined()) parts.soft = soft.item<double>();

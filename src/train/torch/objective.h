@@ -20,6 +20,8 @@ struct TorchBatch {
   at::Tensor labels;  ///< int64 [N] or [N, H, W], -1: unlabelled; undefined: none
   at::Tensor target;  ///< float32, NaN: no value; undefined: none
   double mixed = 0;   ///< mixup: share of the samples in reverse order
+  /// Several workers: what this one's mean counts in the mean over all of them.
+  double hard_scale = 1, soft_scale = 1;
 };
 [[nodiscard]] TorchBatch to_torch_batch(const Batch& batch);
 /// Every sample with a share of another one of the batch (the batch in reverse order).
@@ -46,6 +48,12 @@ class Objective {
   [[nodiscard]] Task task() const noexcept { return task_; }
   /// "cross entropy with the labels 0.3, KL to the teacher at T = 3 0.7".
   [[nodiscard]] std::string description() const;
+
+  /// Over how many values the two losses of this batch are means.
+  struct Counted {
+    double hard = 0, soft = 0;
+  };
+  [[nodiscard]] Counted counted(const TorchBatch& batch) const;
 
   /// `teacher`: empty without one.
   [[nodiscard]] LossParts loss(const std::vector<at::Tensor>& student, const std::vector<at::Tensor>& teacher,
