@@ -226,7 +226,8 @@ LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vec
     parts.total = soft;
   else
     parts.total = hard * options_.hard_weight + soft * (1 - options_.hard_weight);
-  if (const at::Tensor feature = features_loss(student, teacher); feature.defined()) {
+  if (at::Tensor feature = features_loss(student, teacher); feature.defined()) {
+    if (batch.soft_scale != 1) feature = feature * batch.soft_scale;
     parts.feature = feature.item<double>();
     parts.total = parts.total + feature * options_.feature_weight;
   }

@@ -19,7 +19,7 @@ HalfShare half_share(std::int64_t batch, const Workers& workers) {
           .middle = batch % 2 == 1 && workers.rank + 1 == workers.count};
 }
 
-constexpr std::int64_t kFigures = 3;  ///< loss, with the labels, with the teacher: behind the gradients
+constexpr std::int64_t kFigures = 4;  ///< loss, labels, teacher, hidden layers: behind the gradients
 
 }  // namespace
 
@@ -65,11 +65,13 @@ void GradientSum::run(ProcessGroup& group, LossParts& parts) {
   figures[0] = parts.total.item<float>();
   figures[1] = static_cast<float>(parts.hard);
   figures[2] = static_cast<float>(parts.soft);
+  figures[3] = static_cast<float>(parts.feature);
   group.sum(buffer_);
   for (std::size_t i = 0; i < parts_.size(); ++i) parameters_[i].mutable_grad() = parts_[i];
   parts.total = figures[0].clone();
   parts.hard = figures[1].item<double>();
   parts.soft = figures[2].item<double>();
+  parts.feature = figures[3].item<double>();
 }
 
 void average(ProcessGroup& group, const std::vector<at::Tensor>& tensors) {
