@@ -114,7 +114,11 @@ Executor::Executor(const Model& model, const ExecutorOptions& options) : model_(
          model.graph.nodes.size(), lines);
   }
   find_parameters();
-  if (options_.quantization_aware) find_quantized_parameters();
+  const std::set<std::string> integers = find_integer_weights();
+  if (options_.quantization_aware) {
+    quantized_ = read_quantized_graph(model_.graph, integers);
+    find_quantized_parameters();
+  }
   if (options_.trainable && parameters_.empty())
     fail(ErrorCode::kInvalidArgument,
          "this network has no float32 weights that could be trained\n  remedy: finetune --qat for a quantized network; "
@@ -177,16 +181,20 @@ at::Tensor Executor::scale_of(const StoredWeight& weight) const {
   return constant_of(weight.scale);
 }
 
+std::set<std::string> Executor::find_integer_weights() {
+  const GraphIndex index(model_.graph);
+  std::set<std::string> found;
+  for (const Node& node : model_.graph.nodes)
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (is_trained(model_.graph, index, node, i)) found.insert(integers_behind(model_.graph, index, node.input(i)));
+  found.erase("");
+  for (const std::string& name : found)
+    integer_weights_ += element_count(model_.graph.initializers.find(name)->shape());
+  return found;
+}
+
 void Executor::find_quantized_parameters() {
   const Graph& graph = model_.graph;
-  std::set<std::string> trained;
-  {
-    const GraphIndex index(graph);
-    for (const Node& node : graph.nodes)
-      for (std::size_t i = 0; i < node.inputs.size(); ++i)
-        if (is_trained(graph, index, node, i)) trained.insert(integers_behind(graph, index, node.input(i)));
-  }
-  quantized_ = read_quantized_graph(graph, trained);
   for (const StoredWeight& weight : quantized_.weights) {
     constants_[static_cast<std::size_t>(slot_of(weight.scale))] = to_torch(*graph.initializers.find(weight.scale));
     const at::Tensor scale = constant_of(weight.scale);

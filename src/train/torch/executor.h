@@ -41,10 +41,14 @@ struct ExecutorOptions {
   bool learn_weight_ranges = false;  ///< scales of weights as well
 };
 
-/// Throws Error(kUnsupported) listing every node that has no lowering, before anything runs. Not thread-safe.
+/// Stays where it was made: its operators refer to it. Throws Error(kUnsupported) listing every node that has no
+/// lowering, before anything runs. Not thread-safe.
 class Executor {
  public:
   explicit Executor(const Model& model, const ExecutorOptions& options = {});
+
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   /// The results in order, as they were computed (bfloat16 if so asked).
   [[nodiscard]] std::vector<at::Tensor> run(const std::map<std::string, at::Tensor>& inputs, const PassOptions& pass);
@@ -58,6 +62,8 @@ class Executor {
   void set_state(const std::map<std::string, at::Tensor>& state);
   /// Learned scales stay positive and near what calibration gave: a quarter to four times of it.
   void bound_scales();
+  /// Weights that are stored as integers, trained or not.
+  [[nodiscard]] std::int64_t integer_weights() const noexcept { return integer_weights_; }
   [[nodiscard]] const QuantizedGraph& quantized() const noexcept { return quantized_; }
   [[nodiscard]] bool has_batchnorm() const noexcept { return !buffers_.empty(); }
 
@@ -76,6 +82,7 @@ class Executor {
     std::vector<std::int64_t> last_read;        ///< slots that nobody reads after this op
   };
   void find_parameters();
+  [[nodiscard]] std::set<std::string> find_integer_weights();
   void find_quantized_parameters();
   void learn_scales(const std::set<std::string>& names);
   [[nodiscard]] Op make_op(std::int64_t node);
@@ -94,6 +101,7 @@ class Executor {
   std::vector<TrainedTensor> parameters_;
   std::vector<TrainedBuffer> buffers_;
   QuantizedGraph quantized_;
+  std::int64_t integer_weights_ = 0;
   /// A learned scale and what it began with.
   struct LearnedScale {
     std::string name;

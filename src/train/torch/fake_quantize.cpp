@@ -125,6 +125,25 @@ at::Tensor with_scaled_gradient(const at::Tensor& tensor, double factor) {
   return value + (tensor - value) * factor;
 }
 
+/// Smallest and largest level around 0, as they broadcast against the levels.
+struct ChannelBounds {
+  at::Tensor low, high;
+};
+
+ChannelBounds channel_bounds(const at::Tensor& level, bool per_channel, std::int64_t axis, const IntegerGrid& grid) {
+  const at::Tensor low = at::full({}, grid.low - grid.zero_point, level.options()),
+                   high = at::full({}, grid.high - grid.zero_point, level.options());
+  const std::int64_t channels = per_channel ? level.size(axis) : 1;
+  if (!grid.limit_pairs || level.numel() < 2 * channels) return {low, high};
+  constexpr double kMaxPair = 128;
+  const at::Tensor rows = per_channel ? level.movedim(axis, 0).reshape({channels, -1}) : level.reshape({1, -1});
+  const auto largest = [&](const at::Tensor& magnitudes) {
+    const at::Tensor second = std::get<0>(at::clamp(magnitudes, 0).topk(2, 1)).select(1, 1);
+    return along_axis(at::clamp(kMaxPair - second, kMaxPair / 2), level, axis);
+  };
+  return {at::maximum(low, -largest(-rows)), at::minimum(high, largest(rows))};
+}
+
 }  // namespace
 
 at::Tensor fake_quantize(const at::Tensor& x, const at::Tensor& scale, const IntegerGrid& grid) {
@@ -142,22 +161,25 @@ at::Tensor along_axis(const at::Tensor& scale, const at::Tensor& x, std::int64_t
 
 at::Tensor fake_quantize_channels(const at::Tensor& weight, const at::Tensor& scale, std::int64_t axis,
                                   const IntegerGrid& grid) {
-  const double low = grid.low - grid.zero_point, high = grid.high - grid.zero_point;
   at::Tensor step = scale;
   if (scale.requires_grad()) {
     const double each = static_cast<double>(weight.numel()) / static_cast<double>(scale.numel());
-    step = with_scaled_gradient(scale, 1 / std::sqrt(std::max(1.0, each * high)));
+    step = with_scaled_gradient(scale, 1 / std::sqrt(std::max(1.0, each * (grid.high - grid.zero_point))));
   }
   step = along_axis(step, weight, axis);
-  const at::Tensor steps = weight / step;
-  return at::clamp(steps + (at::round(steps) - steps).detach(), low, high) * step;
+  const at::Tensor steps = weight / step, level = at::round(steps.detach());
+  const ChannelBounds bounds = channel_bounds(level, scale.numel() > 1, axis, grid);
+  const at::Tensor bounded = at::clamp(level, bounds.low, bounds.high);
+  // Not the gradient of clamp(), which stops at the bounds themselves.
+  return (bounded + bounded.eq(level) * (steps - steps.detach())) * step;
 }
 
 at::Tensor quantized_levels(const at::Tensor& weight, const at::Tensor& scale, std::int64_t axis,
                             const IntegerGrid& grid) {
   const at::Tensor plain = weight.detach();
-  const at::Tensor steps = at::round(plain / along_axis(scale.detach(), plain, axis));
-  return at::clamp(steps + grid.zero_point, grid.low, grid.high);
+  const at::Tensor level = at::round(plain / along_axis(scale.detach(), plain, axis));
+  const ChannelBounds bounds = channel_bounds(level, scale.numel() > 1, axis, grid);
+  return at::clamp(level, bounds.low, bounds.high) + grid.zero_point;
 }
 
 }  // namespace pare

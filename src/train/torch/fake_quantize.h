@@ -10,6 +10,9 @@ namespace pare {
 /// The integers that a value is stored in: q = clamp(round(x / scale) + zero_point, low, high).
 struct IntegerGrid {
   double zero_point = 0, low = -128, high = 127;
+  /// Of weights: no two of a channel with the same sign add up to more than 128, so that 16-bit sums of two products
+  /// with activations up to 255 cannot overflow (processors without VNNI). A single level up to 64 always may.
+  bool limit_pairs = false;
 };
 
 /// (q - zero_point) * scale of every element, for one scale. The gradient passes where q was not clamped (straight

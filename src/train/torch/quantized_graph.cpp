@@ -29,6 +29,8 @@ std::optional<TypeLimits> limits_of(DType dtype) {
   return std::nullopt;
 }
 
+std::int64_t wrapped(std::int64_t axis, std::int64_t rank) { return axis < 0 ? axis + rank : axis; }
+
 class Reader {
  public:
   Reader(const Graph& graph, const std::set<std::string>& trained) : graph_(graph), index_(graph), trained_(trained) {}
@@ -45,6 +47,7 @@ class Reader {
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[i].is("QuantizeLinear")) read_activation(static_cast<std::int64_t>(i));
     find_movable();
+    limit_pairs();
     for (StoredWeight& weight : found_.weights)
       if (weight.dtype == DType::kInt32) tie_bias(weight);
     return std::move(found_);
@@ -98,7 +101,7 @@ class Reader {
     found_.weights.push_back({.name = stored,
                               .scale = at.input(1),
                               .node = i,
-                              .axis = at.int_or("axis", 1),
+                              .axis = wrapped(at.int_or("axis", 1), values.rank()),
                               .grid = *grid,
                               .dtype = values.dtype()});
   }
@@ -136,6 +139,44 @@ class Reader {
     found_.rounding.emplace(i, *grid);
     found_.passing.insert(passing.begin(), passing.end());
     found_.plain_pad.insert(pads.begin(), pads.end());
+  }
+
+  /// Whether the file keeps pairs of weights small in every channel: then it was made for processors that need it.
+  void limit_pairs() {
+    bool any = false;
+    for (const StoredWeight& weight : found_.weights) {
+      if (weight.dtype == DType::kInt32) continue;
+      if (weight.dtype != DType::kInt8 || weight.grid.zero_point != 0) return;
+      any = true;
+      if (largest_pair(weight) > 128) return;
+    }
+    for (StoredWeight& weight : found_.weights) weight.grid.limit_pairs = any && weight.dtype == DType::kInt8;
+  }
+
+  /// The largest sum of two levels of one channel with the same sign.
+  [[nodiscard]] double largest_pair(const StoredWeight& weight) const {
+    const Tensor values = index_.constant(weight.name);
+    const std::vector<float> levels = values.to_floats();
+    const std::int64_t channels = element_count(index_.constant(weight.scale).shape());
+    std::int64_t inner = 1;
+    if (channels > 1)
+      for (std::int64_t d = values.rank() - 1; d > weight.axis; --d)
+        inner *= values.shape()[static_cast<std::size_t>(d)];
+    std::vector<std::array<double, 4>> largest(static_cast<std::size_t>(channels));  // + first, second, - first, second
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      const std::size_t channel = channels == 1 ? 0 : i / static_cast<std::size_t>(inner) % largest.size();
+      double* const found = largest[channel].data() + (levels[i] < 0 ? 2 : 0);
+      const double size = std::fabs(static_cast<double>(levels[i]));
+      if (size > found[0]) {
+        found[1] = found[0];
+        found[0] = size;
+      } else {
+        found[1] = std::max(found[1], size);
+      }
+    }
+    double pair = 0;
+    for (const auto& one : largest) pair = std::max({pair, one[0] + one[1], one[2] + one[3]});
+    return pair;
   }
 
   void find_movable() {

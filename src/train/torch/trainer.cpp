@@ -69,6 +69,12 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
       objective_(student, teacher, *data, options),
       student_(student, executor_options(options, objective_)),
       optimizer_(options.optimizer, options.momentum, options.weight_decay, student_.parameters()) {
+  if (student_.integer_weights() > 0 && !options_.quantization_aware)
+    fail(ErrorCode::kInvalidArgument,
+         "training: {} weights of this network are stored as integers and would stay as they are\n  remedy: --qat "
+         "trains "
+         "them; or train the float network and quantize it afterwards",
+         with_commas(student_.integer_weights()));
   at::set_num_threads(options_.threads);
   rate_ = options_.learning_rate.value_or(default_rate(options_));
   const AugmentOptions augment = parse_augment(options_.augment);
