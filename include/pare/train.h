@@ -60,6 +60,17 @@ enum class RangeTraining {
   kAll,          ///< those of activations and of weights are learned
 };
 
+/// Processes that train one network together, each on its part of every batch (docs/finetune.md, "More than one
+/// machine"). All are given the same network, data and options except `rank`.
+struct Workers {
+  int rank = 0, count = 1;  ///< rank 0 validates, writes checkpoints, and its result is the one to keep
+  std::string host = {};    ///< address of rank 0 as the others reach it
+  int port = 0;
+  std::string store = {};  ///< not empty: the launcher listens at host:port, not rank 0; names of this run begin so
+  int local_count = 1;     ///< of them on this machine: they share its cores
+  double timeout_s = 60;   ///< a worker that is silent for so long is lost
+};
+
 struct TrainOptions {
   double epochs = 5;        ///< passes over the training images; may be a fraction
   double time_limit_s = 0;  ///< stop in time: the schedule is fitted to it after the first steps; 0: no limit
@@ -96,6 +107,7 @@ struct TrainOptions {
   bool resume = false;  ///< go on from the checkpoint, if there is one
   int threads = 1;
   std::uint64_t seed = 0;
+  Workers workers = {};
 };
 
 struct EpochFigures {
@@ -122,7 +134,8 @@ struct TrainResult {
 /// `teacher` (null: labels alone) sees the same batch, images augmented alike, and is refused when it is not better
 /// than chance on labelled data. Throws Error(kUnsupported) listing nodes that cannot be trained through,
 /// Error(kNumeric) at the first loss that is not finite (step, learning rate, remedy), Error(kInvalidArgument) when
-/// there is neither label nor teacher, Error(kInterrupted) after a last checkpoint.
+/// there is neither label nor teacher, Error(kInterrupted) after a last checkpoint, Error(kIo) naming the worker that
+/// was lost, after a last checkpoint of rank 0.
 [[nodiscard]] TrainResult train_model(const Model& student, const Model* teacher,
                                       const std::shared_ptr<const Dataset>& data, const TrainOptions& options,
                                       ProgressSink& progress = silent_progress());

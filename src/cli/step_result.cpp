@@ -77,6 +77,7 @@ int run_recipe_job(const RecipeJob& job, Shell& shell) {
   if (context.data && job.data.set_aside) context.data = split_data(context.data, job.run.seed).rest;
 
   CheckedResult checked = run_recipe(model, recipe_to_text(steps), context);
+  if (!job.keeps_result) return checked.result.missed.empty() ? kDone : kGoalMissed;
   Model result = std::move(checked.result.model);
   if (job.strict && !checked.result.skipped.empty())
     fail(ErrorCode::kUnsupported, "--strict: {} nodes were skipped\n{}", checked.result.skipped.size(),

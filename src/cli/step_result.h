@@ -15,7 +15,8 @@ struct RecipeJob {
   std::string teacher = {};  ///< file; empty: a recipe's own beginning teaches
   DataOptions data;
   RunOptions run;
-  bool strict = false;  ///< skipped nodes are an error
+  bool strict = false;       ///< skipped nodes are an error
+  bool keeps_result = true;  ///< false: another process writes and reports it
 };
 /// Runs, prints the summary (asked, done, skipped with reasons), stores self-test and preprocessing, saves. Returns the
 /// exit code.

@@ -1,11 +1,13 @@
 // One verb for every technique of the registry (and `rewrite`): its options become the verb's.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <map>
 
 #include "cli/options.h"
 #include "cli/step_result.h"
 #include "cli/verb.h"
+#include "cli/workers.h"
 #include "core/words.h"
 #include "pare/step.h"
 
@@ -60,9 +62,21 @@ class StepVerb final : public Verb {
       if (!value.empty()) step.options[option] = value;
     for (const auto& [option, set] : flags_)
       if (set) step.options[option] = "on";
+    const Launch launch = values_.contains("workers") ? find_launch(step.options) : Launch{};
+    const bool own_checkpoint = launch.count > 1 && !step.options.contains("checkpoint");
+    if (own_checkpoint) step.options["checkpoint"] = job_.output + ".checkpoint";
     job_.recipe = recipe_to_text({step});
     if (puts_rewrites_first() && !as_is_) job_.recipe = "rewrite; " + job_.recipe;
-    return run_recipe_job(job_, shell);
+    if (launch.rank > 0) {
+      OutputOptions nothing;
+      nothing.quiet = true;
+      Shell silent(nothing);
+      job_.keeps_result = false;
+      return run_recipe_job(job_, silent);
+    }
+    const int code = run_recipe_job(job_, shell);
+    if (own_checkpoint) std::filesystem::remove(step.options["checkpoint"]);
+    return code;
   }
 
  private:

@@ -68,6 +68,14 @@ const OptionInfo& option_for_word(const StepInfo& step, const std::string& word)
        nearest_hint(word, known), join(known, ", "));
 }
 
+/// Without what belongs to one run on some machine and not to how the model was made.
+std::vector<RecipeStep> to_remember(std::vector<RecipeStep> steps) {
+  for (RecipeStep& step : steps)
+    for (const char* name : {"checkpoint", "checkpoint-every", "resume", "workers", "local-workers", "worker-timeout"})
+      step.options.erase(name);
+  return steps;
+}
+
 }  // namespace
 
 std::vector<RecipeStep> parse_recipe(std::string_view text) {
@@ -140,7 +148,7 @@ CheckedResult run_recipe(const Model& model, const std::string& recipe, Context&
   }
   context.teacher = named;
   const std::string* before = model.find_metadata(kRecipeKey);
-  const std::string text = recipe_to_text(steps);
+  const std::string text = recipe_to_text(to_remember(steps));
   total.result.model.set_metadata(kRecipeKey, before != nullptr && !before->empty() ? *before + "; " + text : text);
   return total;
 }

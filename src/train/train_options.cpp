@@ -1,5 +1,9 @@
 #include "train/train_options.h"
 
+#include <charconv>
+#include <optional>
+
+#include "core/duration.h"
 #include "core/fail.h"
 #include "core/parallel.h"
 #include "core/words.h"
@@ -19,21 +23,42 @@ void in_range(const char* name, double value, double low, double high) {
     fail(ErrorCode::kInvalidArgument, "{}={} is not between {} and {}", name, value, low, high);
 }
 
-/// "90", "90s", "10m", "2h" in seconds.
-double parse_duration(const std::string& text) {
-  if (text.empty()) return 0;
-  std::size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
+std::optional<int> whole_number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "0/2@10.0.0.1:29500"; "0/2@10.0.0.1:29500/run" if the launcher listens there and names of the run begin with "run".
+Workers parse_workers(const std::string& text) {
+  Workers workers;
+  if (text.empty()) return workers;
+  const std::size_t slash = text.find('/'), at = text.find('@');
+  std::string place = at == std::string::npos ? "" : text.substr(at + 1);
+  if (const std::size_t path = place.find('/'); path != std::string::npos) {
+    workers.store = place.substr(path + 1);
+    place.resize(path);
   }
-  const std::string unit = text.substr(used);
-  const double seconds = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : -1;
-  if (used == 0 || value <= 0 || seconds < 0)
-    fail(ErrorCode::kInvalidArgument, "time={} is no time\n  remedy: 90s, 10m, 2h", text);
-  return value * seconds;
+  const std::size_t colon = place.rfind(':');
+  std::optional<int> rank, count, port;
+  if (slash < at && at != std::string::npos && colon != std::string::npos && colon > 0) {
+    rank = whole_number(std::string_view(text).substr(0, slash));
+    count = whole_number(std::string_view(text).substr(slash + 1, at - slash - 1));
+    port = whole_number(std::string_view(place).substr(colon + 1));
+    workers.host = place.substr(0, colon);
+    if (workers.host.starts_with('[') && workers.host.ends_with(']'))
+      workers.host = workers.host.substr(1, workers.host.size() - 2);
+  }
+  if (!rank || !count || !port || *count < 1 || *rank < 0 || *rank >= *count || *port < 1 || *port > 65535)
+    fail(ErrorCode::kInvalidArgument,
+         "workers={} is no place among workers\n  remedy: RANK/COUNT@HOST:PORT, as in "
+         "0/2@10.0.0.1:29500, with RANK from 0 to COUNT - 1",
+         text);
+  workers.rank = *rank;
+  workers.count = *count;
+  workers.port = *port;
+  return workers;
 }
 
 }  // namespace
@@ -65,6 +90,8 @@ std::vector<OptionInfo> train_option_infos() {
       word("loss", "auto", {"auto", "kl", "dist", "mse", "huber", "bounded"}, "error against the teacher"),
       number("temperature", "3", "T: both networks' scores are divided by it before they are compared"),
       number("hard-weight", "0.3", "share of the labels in the loss when there is a teacher"),
+      {"features", Type::kWordList, "", {}, "hidden layers compared as well: auto, or student_value=teacher_value,..."},
+      number("feature-weight", "1", "weight of the hidden layers in the loss"),
       {"no-labels", Type::kFlag, "off", {}, "the teacher alone, even where there are labels"},
       word("precision", "auto", {"auto", "float32", "bfloat16"}, "of the computation; auto: what is faster here"),
       {"qat", Type::kFlag, "off", {}, "quantization-aware training of a network that pare quantize made"},
@@ -75,13 +102,17 @@ std::vector<OptionInfo> train_option_infos() {
       word("checkpoint", "", {}, "file that keeps the state of the run"),
       number("checkpoint-every", "60", "seconds between two checkpoints"),
       {"resume", Type::kFlag, "off", {}, "go on from the checkpoint"},
+      word("workers", "", {},
+           "RANK/COUNT@HOST:PORT: one of several processes; from the variables of torchrun if absent"),
+      {"local-workers", Type::kInt, "1", {}, "how many of them run on this machine and share its cores"},
+      number("worker-timeout", "60", "seconds after which a silent worker is lost"),
   };
 }
 
 TrainOptions read_train_options(const StepOptions& options, const Context& context) {
   TrainOptions train;
   train.epochs = options.number("epochs");
-  train.time_limit_s = parse_duration(options.word("time"));
+  if (options.given("time")) train.time_limit_s = parse_duration(options.word("time"), "time");
   train.batch = options.integer("batch");
   train.optimizer = chosen<Optimizer>(
       options.word("optimizer"), {{"sgd", Optimizer::kSgd}, {"adam", Optimizer::kAdam}, {"adamw", Optimizer::kAdamW}});
@@ -109,6 +140,8 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
                                                        {"bounded", SoftLoss::kTeacherBounded}});
   train.temperature = options.number("temperature");
   train.hard_weight = options.number("hard-weight");
+  if (options.given("features")) train.features = options.words("features");
+  train.feature_weight = options.number("feature-weight");
   train.use_labels = !options.flag("no-labels");
   train.precision = chosen<Precision>(
       options.word("precision"),
@@ -128,6 +161,9 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   train.resume = options.flag("resume");
   train.threads = working_threads(context.session.threads);
   train.seed = context.seed;
+  train.workers = parse_workers(options.word("workers"));
+  train.workers.local_count = static_cast<int>(options.integer("local-workers"));
+  train.workers.timeout_s = options.number("worker-timeout");
 
   in_range("epochs", train.epochs, 1e-6, 1e6);
   in_range("batch", static_cast<double>(train.batch), 1, 1e6);
@@ -140,6 +176,9 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   in_range("mixup", train.mixup, 0, 10);
   in_range("temperature", train.temperature, 0.01, 1000);
   in_range("hard-weight", train.hard_weight, 0, 1);
+  in_range("feature-weight", train.feature_weight, 0, 1e6);
+  in_range("local-workers", train.workers.local_count, 1, 1024);
+  in_range("worker-timeout", train.workers.timeout_s, 1, 86400);
   in_range("validation", train.validation, 0, 0.9);
   in_range("patience", static_cast<double>(train.patience), 0, 1e6);
   if (train.patience > 0 && train.validation == 0)

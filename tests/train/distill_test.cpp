@@ -145,6 +145,7 @@ TEST(Distill, StudentAndTeacherSeeTheSameImages) {  // G7
   TrainOptions options = lesson();
   options.epochs = 2;
   options.batch = 16;
+  options.optimizer = Optimizer::kSgd;  // Adam would walk at full pace along gradients of rounding errors
   options.augment = "crop2,hflip,cutout3";
   options.mixup = 0.4;
   options.use_labels = true;
@@ -176,6 +177,49 @@ TEST(Distill, OutputsThatDoNotFitAreRefusedWithBothShapes) {
   options.use_labels = false;
   expect_error([&] { (void)train_model(narrow, &lesson_data.teacher, lesson_data.data, options); },
                ErrorCode::kInvalidArgument, {"[64, 7]", "[64, 10]"});
+}
+
+/// Two convolutions of `channels`, on images of `size` times `size`.
+Model small_net(std::int64_t channels, std::uint64_t seed, const char* hidden = "h") {
+  Model model = model_from_text(fmt::format(R"(<ir_version: 8, opset_import: ["" : 17]>
+    net (float[N, 3, 9, 9] x) => (float[N, 5] y)
+    {{ c = Conv<pads = [1, 1, 1, 1], strides = [2, 2]>(x, w) {0} = Relu(c)
+       d = Conv({0}, v) r = Relu(d) p = GlobalAveragePool(r) f = Flatten(p) y = Gemm(f, g) }})",
+                                            hidden));
+  model.graph.initializers.set("w", Tensor::of<float>({channels, 3, 3, 3}, normal_values(channels * 27, seed, 0.3)));
+  model.graph.initializers.set(
+      "v", Tensor::of<float>({channels, channels, 3, 3}, normal_values(channels * channels * 9, seed + 1, 0.2)));
+  model.graph.initializers.set("g", Tensor::of<float>({channels, 5}, normal_values(channels * 5, seed + 2)));
+  return model;
+}
+
+TEST(Distill, HiddenLayersAreComparedThroughAnAdapterThatStaysBehind) {  // G4
+  const Model teacher = small_net(8, 1), student = small_net(5, 9, "other");
+  const auto data = std::make_shared<SmallDataset>(Shape{3, 9, 9}, normal_values(128 * 243, 4));
+  TrainOptions options = lesson();
+  options.epochs = 30;
+  options.batch = 32;
+  options.learning_rate = 1e-2;
+  options.features = {"auto"};
+  const TrainResult result = train_model(student, &teacher, data, options);
+  EXPECT_LT(result.epochs.back().feature, 0.7 * result.epochs.front().feature);
+  EXPECT_THAT(result.notes.front(), ::testing::HasSubstr("adapter"));
+  ASSERT_EQ(result.model.graph.initializers.size(), student.graph.initializers.size());
+  EXPECT_EQ(result.model.graph.nodes.size(), student.graph.nodes.size());
+}
+
+TEST(Distill, HiddenLayersOfANetworkAndItsPrunedSelfNeedNoAdapter) {
+  const Model teacher = small_net(8, 1), student = small_net(8, 9);
+  const auto data = std::make_shared<SmallDataset>(Shape{3, 9, 9}, normal_values(64 * 243, 4));
+  TrainOptions options = lesson();
+  options.epochs = 1;
+  options.features = {"h"};
+  EXPECT_THAT(
+      train_model(student, &teacher, data, options).notes.front(),
+      ::testing::AllOf(::testing::HasSubstr("hidden layers h"), ::testing::Not(::testing::HasSubstr("adapter"))));
+  options.features = {"hh"};
+  expect_error([&] { (void)train_model(student, &teacher, data, options); }, ErrorCode::kInvalidArgument,
+               {"no value 'hh'", "'h'"});
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/fail.h"
+#include "core/random.h"
 #include "core/words.h"
 #include "train/lower/torch_tensor.h"
 #include "train/torch/losses.h"
@@ -106,20 +108,65 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
 
   student_values_ = values_of(student.graph, classes);
   if (student_values_.empty()) fail(ErrorCode::kInvalidArgument, "the network has no float32 output to be trained on");
+  outputs_ = student_values_.size();
+  if (!has_teacher_ && !options.features.empty())
+    fail(ErrorCode::kInvalidArgument, "features are compared with a teacher's\n  remedy: give --teacher MODEL");
   if (!has_teacher_) return;
   teacher_values_ = values_of(teacher->graph, classes);
   if (teacher_values_.size() != student_values_.size())
     fail(ErrorCode::kInvalidArgument,
          "the student has {} outputs and the teacher {}\n  remedy: both must have the same", student_values_.size(),
          teacher_values_.size());
+  add_features(student, *teacher, data);
+}
+
+void Objective::add_features(const Model& student, const Model& teacher, const Dataset& data) {
+  const std::vector<std::int64_t> first = {0};
+  features_ = find_features(student, teacher, options_.features, data.batch(first).inputs);
+  Rng rng(options_.seed + 17);
+  for (const FeaturePair& pair : features_) {
+    student_values_.push_back(pair.student);
+    teacher_values_.push_back(pair.teacher);
+    adapter_of_.push_back(pair.same_channels() ? -1 : static_cast<std::int64_t>(adapters_.size()));
+    if (pair.same_channels()) continue;
+    const std::int64_t from = pair.student_shape[1], to = pair.teacher_shape[1];
+    std::vector<float> values(static_cast<std::size_t>(from * to));
+    for (float& value : values) value = static_cast<float>(rng.normal() / std::sqrt(static_cast<double>(from)));
+    const at::Tensor weight = to_torch(Tensor::of<float>({to, from, 1, 1}, values)).set_requires_grad(true);
+    adapters_.push_back({"adapter/" + pair.student, weight, true});
+  }
+}
+
+at::Tensor Objective::features_loss(const std::vector<at::Tensor>& student,
+                                    const std::vector<at::Tensor>& teacher) const {
+  at::Tensor sum;
+  for (std::size_t i = 0; i < features_.size(); ++i) {
+    at::Tensor given = student[outputs_ + i].to(at::kFloat);
+    at::Tensor wanted = teacher[outputs_ + i].to(at::kFloat);
+    const bool flat = given.dim() == 2;
+    if (flat) given = given.unsqueeze(-1).unsqueeze(-1), wanted = wanted.unsqueeze(-1).unsqueeze(-1);
+    if (adapter_of_[i] >= 0) given = at::conv2d(given, adapters_[static_cast<std::size_t>(adapter_of_[i])].tensor);
+    if (given.size(2) != wanted.size(2) || given.size(3) != wanted.size(3))
+      given = at::upsample_bilinear2d(given, {wanted.size(2), wanted.size(3)}, false);
+    const at::Tensor one = feature_loss(given, wanted);
+    sum = sum.defined() ? sum + one : one;
+  }
+  return sum.defined() ? sum / static_cast<double>(features_.size()) : sum;
 }
 
 std::string Objective::description() const {
   const std::string hard = fmt::format("{} with the labels", loss_name(hard_));
   if (!has_teacher_) return hard;
   const std::string soft = soft_name(soft_, options_.temperature);
-  if (!uses_labels_) return soft + ", no labels";
-  return fmt::format("{} * {} + {} * {}", options_.hard_weight, hard, 1 - options_.hard_weight, soft);
+  std::string hidden;
+  if (!features_.empty()) {
+    hidden = fmt::format(" + {} * hidden layers", options_.feature_weight);
+    for (std::size_t i = 0; i < features_.size(); ++i)
+      hidden +=
+          fmt::format("{} {}{}", i == 0 ? "" : ",", features_[i].teacher, adapter_of_[i] < 0 ? "" : " (1x1 adapter)");
+  }
+  if (!uses_labels_) return soft + hidden + ", no labels";
+  return fmt::format("{} * {} + {} * {}{}", options_.hard_weight, hard, 1 - options_.hard_weight, soft, hidden);
 }
 
 at::Tensor Objective::hard_loss(const at::Tensor& output, const TorchBatch& batch) const {
@@ -146,15 +193,30 @@ at::Tensor Objective::soft_loss(const at::Tensor& output, const at::Tensor& want
   }
 }
 
+Objective::Counted Objective::counted(const TorchBatch& batch) const {
+  Counted counted;
+  if (batch.labels.defined())
+    counted.hard = batch.labels.ge(0).sum().item<double>();
+  else if (batch.target.defined())
+    counted.hard = at::isfinite(batch.target).sum().item<double>();
+  const bool pixels = soft_ == SoftLoss::kKl && task_ == Task::kSegmentation && batch.labels.defined();
+  counted.soft = pixels || soft_ == SoftLoss::kTeacherBounded
+                     ? counted.hard
+                     : static_cast<double>(batch.inputs.begin()->second.size(0));
+  return counted;
+}
+
 LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vector<at::Tensor>& teacher,
                           const TorchBatch& batch) const {
   at::Tensor hard, soft;
   if (uses_labels_) hard = hard_loss(student.front().to(at::kFloat), batch);
   if (has_teacher_)
-    for (std::size_t i = 0; i < student_values_.size(); ++i) {
+    for (std::size_t i = 0; i < outputs_; ++i) {
       const at::Tensor one = soft_loss(student[i].to(at::kFloat), teacher[i].to(at::kFloat), batch);
       soft = soft.defined() ? soft + one : one;
     }
+  if (hard.defined() && batch.hard_scale != 1) hard = hard * batch.hard_scale;
+  if (soft.defined() && batch.soft_scale != 1) soft = soft * batch.soft_scale;
   LossParts parts;
   if (hard.defined()) parts.hard = hard.item<double>();
   if (soft.defined()) parts.soft = soft.item<double>();
@@ -164,6 +226,10 @@ LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vec
     parts.total = soft;
   else
     parts.total = hard * options_.hard_weight + soft * (1 - options_.hard_weight);
+  if (const at::Tensor feature = features_loss(student, teacher); feature.defined()) {
+    parts.feature = feature.item<double>();
+    parts.total = parts.total + feature * options_.feature_weight;
+  }
   return parts;
 }
 

@@ -68,14 +68,13 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
       data_(split(data, options)),
       objective_(student, teacher, *data, options),
       student_(student, executor_options(options, objective_)),
-      optimizer_(options.optimizer, options.momentum, options.weight_decay, student_.parameters()) {
+      optimizer_(options.optimizer, options.momentum, options.weight_decay, with_adapters()) {
   if (student_.integer_weights() > 0 && !options_.quantization_aware)
     fail(ErrorCode::kInvalidArgument,
          "training: {} weights of this network are stored as integers and would stay as they are\n  remedy: --qat "
-         "trains "
-         "them; or train the float network and quantize it afterwards",
+         "trains them; or train the float network and quantize it afterwards",
          with_commas(student_.integer_weights()));
-  at::set_num_threads(options_.threads);
+  at::set_num_threads(std::max(1, options_.threads / std::max(1, options_.workers.local_count)));
   rate_ = options_.learning_rate.value_or(default_rate(options_));
   const AugmentOptions augment = parse_augment(options_.augment);
   if (teacher != nullptr) {
@@ -84,12 +83,17 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
     teacher_.emplace(*teacher, objective_.teacher_values(), augment == AugmentOptions{} && options_.mixup == 0);
   }
   options_.batch = std::min(options_.batch, data_.train->size());
+  if (options_.workers.count > 1 && options_.batch < 2 * options_.workers.count)
+    fail(ErrorCode::kInvalidArgument,
+         "a batch of {} is too small for {} workers\n  remedy: at least {} samples, or fewer workers", options_.batch,
+         options_.workers.count, 2 * options_.workers.count);
   steps_per_epoch_ = data_.train->size() / options_.batch;
   total_steps_ = std::max<std::int64_t>(
       1, static_cast<std::int64_t>(std::llround(options_.epochs * static_cast<double>(steps_per_epoch_))));
   norm_ = options_.norm;
   if (norm_ == NormTraining::kAuto)
-    norm_ = options_.batch >= kSmallestNormBatch ? NormTraining::kBatch : NormTraining::kReestimated;
+    norm_ = options_.batch / options_.workers.count >= kSmallestNormBatch ? NormTraining::kBatch
+                                                                          : NormTraining::kReestimated;
   for (TrainedTensor& parameter : student_.parameters()) {
     const at::Tensor plain = parameter.tensor.detach();
     const std::int64_t zeros = plain.numel() - plain.count_nonzero().item<std::int64_t>();
@@ -101,18 +105,33 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
   }
 }
 
+std::vector<TrainedTensor> Trainer::with_adapters() const {
+  std::vector<TrainedTensor> all = student_.parameters();
+  all.insert(all.end(), objective_.adapters().begin(), objective_.adapters().end());
+  return all;
+}
+
 PassOptions Trainer::pass() const {
   return {.compute = compute_,
           .norm = norm_ == NormTraining::kBatch ? NormMode::kBatch : NormMode::kFrozen,
           .training = true};
 }
 
-LossParts Trainer::backward(const TorchBatch& batch, const std::vector<std::int64_t>& indices) {
+LossParts Trainer::backward(TorchBatch batch, const std::vector<std::int64_t>& indices) {
+  if (group_) {
+    // Means over different numbers of values (labels left out, nodata): weighted so that their sum is the mean over
+    // all.
+    const Objective::Counted mine = objective_.counted(batch);
+    const std::vector<double> all = group_->sum(std::vector<double>{mine.hard, mine.soft});
+    batch.hard_scale = mine.hard / std::max(all[0], 1.0);
+    batch.soft_scale = mine.soft / std::max(all[1], 1.0);
+  }
   std::vector<at::Tensor> wanted;
   if (teacher_) wanted = teacher_->outputs(batch, indices, compute_);
   const std::vector<at::Tensor> given = student_.run(batch.inputs, pass());
   LossParts parts = objective_.loss(given, wanted, batch);
   parts.total.backward();
+  if (group_) gradient_sum_->run(*group_, parts);
   return parts;
 }
 
@@ -139,7 +158,7 @@ void Trainer::choose_precision() {
     return;
   }
   const CpuFeatures cpu = cpu_features();
-  if (!cpu.avx512_bf16 && !cpu.amx_bf16) return;
+  if (!is_first() || (!cpu.avx512_bf16 && !cpu.amx_bf16)) return;  // rank 0 measures for all
   const TorchBatch batch = first_batch(*data_.train, options_.batch);
   const double single = seconds_per_step(at::kFloat, batch), half = seconds_per_step(at::kBFloat16, batch);
   if (half < single) compute_ = at::kBFloat16;
@@ -174,19 +193,20 @@ void Trainer::train_batch(const Batch& raw, const std::vector<std::int64_t>& ind
   const double loss = parts.total.item<double>();
   if (!std::isfinite(loss))
     fail(ErrorCode::kNumeric,
-         "training: the loss is {} at step {} of {} (learning rate {:.3g})\n  remedy: a smaller learning rate ({:.3g}, "
-         "say), "
-         "--clip-norm, or --precision float32; values of the data that are no numbers do this as well",
+         "training: the loss is {} at step {} of {} (learning rate {:.3g})\n  remedy: a smaller learning rate "
+         "({:.3g}, say), --clip-norm, or --precision float32; values of the data that are no numbers do this as well",
          loss, state_.step + 1, total_steps_, rate, rate_ / 10);
   optimizer_.step(rate, options_.clip_norm);
   keep_zeros();
   ++state_.step;
   average_weights();
-  const auto samples = static_cast<double>(raw.size);
+  const std::int64_t images = group_ ? options_.batch : raw.size;
+  const auto samples = static_cast<double>(images);
   state_.running.loss += loss * samples;
   state_.running.hard += parts.hard * samples;
   state_.running.soft += parts.soft * samples;
-  state_.running.images += raw.size;
+  state_.running.feature += parts.feature * samples;
+  state_.running.images += images;
   state_.running.learning_rate = rate;
 }
 
@@ -194,13 +214,14 @@ void Trainer::train_epoch(std::int64_t epoch, ProgressTask& task) {
   const std::vector<std::int64_t> order = shuffled_indices(data_.train->size(), options_.seed, epoch);
   const std::int64_t skip = (state_.step - epoch * steps_per_epoch_) * options_.batch;
   const std::int64_t steps = std::min(steps_per_epoch_, total_steps_ - epoch * steps_per_epoch_);
-  const std::vector<std::int64_t> rest(order.begin() + skip, order.begin() + steps * options_.batch);
+  const std::vector<std::int64_t> all(order.begin() + skip, order.begin() + steps * options_.batch);
+  const std::vector<std::int64_t> rest = share_of(all, options_.batch, options_.workers);
   const auto epoch_seed = options_.seed * 7919 + static_cast<std::uint64_t>(epoch) + 1;
   const std::shared_ptr<const Dataset> shown = augmented(data_.train, parse_augment(options_.augment), epoch_seed);
   const auto start = Clock::now();
   const double before = state_.running.seconds;
   const std::unique_ptr<Dataset> ordered = subset(shown, rest);
-  BatchReader reader(*ordered, options_.batch, 1);
+  BatchReader reader(*ordered, group_ ? share_size(options_.batch, options_.workers) : options_.batch, 1);
   std::int64_t at = 0;
   while (const std::optional<Batch> batch = reader.next()) {
     const std::vector<std::int64_t> indices(rest.begin() + at, rest.begin() + at + batch->size);
@@ -221,7 +242,8 @@ void Trainer::train_epoch(std::int64_t epoch, ProgressTask& task) {
 void Trainer::fit_to_time() {
   constexpr std::int64_t kMeasured = 10;  // steps that are timed before the schedule is fitted
   if (state_.step != kMeasured) return;
-  const double each = seconds_since(started_) / static_cast<double>(kMeasured);
+  double each = seconds_since(started_) / static_cast<double>(kMeasured);
+  if (group_) each = group_->of_first({each}).front();
   const auto possible = static_cast<std::int64_t>(options_.time_limit_s / each);
   if (possible >= total_steps_) return;
   total_steps_ = std::max(possible, kMeasured + 1);
@@ -231,8 +253,10 @@ void Trainer::fit_to_time() {
 }
 
 double Trainer::validate() {
+  if (!is_first()) return group_->of_first({0}, true).front();
   const auto session = open_session(student_.export_model(), {.threads = options_.threads});
-  return evaluate(*session, *data_.validation, {.batch_size = 64}).value;
+  const double value = evaluate(*session, *data_.validation, {.batch_size = 64}).value;
+  return group_ ? group_->of_first({value}, true).front() : value;
 }
 
 void Trainer::finish_epoch(std::int64_t epoch) {
@@ -241,9 +265,13 @@ void Trainer::finish_epoch(std::int64_t epoch) {
   figures.loss /= images;
   figures.hard /= images;
   figures.soft /= images;
+  figures.feature /= images;
   std::string line = fmt::format("epoch {}: loss {:.4f}", epoch + 1, figures.loss);
   if (objective_.uses_labels() && teacher_)
     line += fmt::format(" (labels {:.4f}, teacher {:.4f})", figures.hard, figures.soft);
+  if (!objective_.adapters().empty() || figures.feature > 0)
+    line += fmt::format(", hidden layers {:.4f}", figures.feature);
+  if (group_) meet_after_epoch();
   if (data_.validation) {
     figures.validation = validate();
     const bool less_is_better = data_.validation->task() == Task::kRegression;
@@ -262,7 +290,7 @@ void Trainer::finish_epoch(std::int64_t epoch) {
 }
 
 void Trainer::reestimate_statistics() {
-  if (norm_ != NormTraining::kReestimated || !student_.has_batchnorm()) return;
+  if (norm_ != NormTraining::kReestimated || !student_.has_batchnorm() || !is_first()) return;
   const c10::NoGradGuard no_gradient;
   constexpr std::int64_t kSamples = 4096;
   const auto sample =
@@ -285,13 +313,14 @@ void Trainer::find_rate() {
   constexpr double kLow = 1e-5, kHigh = 1;
   std::map<std::string, at::Tensor> before;
   for (const auto& [name, tensor] : student_.state()) before[name] = tensor.clone();
-  WeightOptimizer trial(options_.optimizer, options_.momentum, options_.weight_decay, student_.parameters());
+  WeightOptimizer trial(options_.optimizer, options_.momentum, options_.weight_decay, with_adapters());
   const std::vector<std::int64_t> order = shuffled_indices(data_.train->size(), options_.seed, 0);
   double smooth = 0, least = 1e30, best = kLow;
   for (int step = 0; step < kSteps; ++step) {
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < options_.batch; ++i)
       indices.push_back(order[static_cast<std::size_t>((step * options_.batch + i) % data_.train->size())]);
+    indices = share_of(indices, options_.batch, options_.workers);
     const LossParts parts = backward(to_torch_batch(data_.train->batch(indices)), indices);
     const double loss = parts.total.item<double>();
     const double rate = kLow * std::pow(kHigh / kLow, step / static_cast<double>(kSteps - 1));
@@ -321,11 +350,13 @@ std::string Trainer::fingerprint() const {
 }
 
 void Trainer::save() {
-  if (options_.checkpoint.empty()) return;
+  if (options_.checkpoint.empty() || !is_first()) return;
   Checkpoint out = state_;
   out.fingerprint = fingerprint();
   for (const auto& [name, tensor] : student_.state()) out.tensors["weight/" + name] = from_torch(tensor);
   for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor);
+  for (const TrainedTensor& adapter : objective_.adapters())
+    out.tensors["adapter/" + adapter.name] = from_torch(adapter.tensor);
   for (const auto& [name, tensor] : best_) out.tensors["best/" + name] = from_torch(tensor);
   for (std::size_t i = 0; i < averaged_.size(); ++i)
     out.tensors["averaged/" + student_.parameters()[i].name] = from_torch(averaged_[i]);
@@ -334,7 +365,7 @@ void Trainer::save() {
 }
 
 void Trainer::restore() {
-  if (options_.checkpoint.empty() || !options_.resume) return;
+  if (options_.checkpoint.empty() || !options_.resume || !is_first()) return;
   std::optional<Checkpoint> found = load_checkpoint(options_.checkpoint);
   if (!found) {
     result_.notes.push_back("no checkpoint to go on from: began at the start");
@@ -350,6 +381,8 @@ void Trainer::restore() {
     const std::string rest = name.substr(name.find('/') + 1);
     if (name.starts_with("weight/")) weights[rest] = to_torch(tensor);
     if (name.starts_with("optimizer/")) moments[rest] = to_torch(tensor);
+    for (const TrainedTensor& adapter : objective_.adapters())
+      if (name == "adapter/" + adapter.name) adapter.tensor.detach().copy_(to_torch(tensor));
     if (name.starts_with("best/")) best_[rest] = to_torch(tensor);
     if (name.starts_with("averaged/"))
       for (std::size_t i = 0; i < averaged_.size(); ++i)
@@ -363,10 +396,21 @@ void Trainer::restore() {
 }
 
 TrainResult Trainer::run() {
+  try {
+    return train();
+  } catch (const WorkerLost& lost) {
+    end_without(lost);
+  }
+}
+
+TrainResult Trainer::train() {
   started_ = saved_ = Clock::now();
+  if (options_.workers.count > 1) join_workers();
   choose_precision();
+  if (group_) share_state();
   if (options_.find_learning_rate) find_rate();
   restore();
+  if (group_) share_state();
   if (result_.kept_zeros > 0)
     result_.notes.push_back(fmt::format("{} weights are 0 and stay 0", with_commas(result_.kept_zeros)));
   {
@@ -381,6 +425,7 @@ TrainResult Trainer::run() {
       }
     }
   }
+  if (group_) group_->leave();
   use_averaged_weights();
   if (options_.patience > 0 && !best_.empty()) {
     student_.set_state(best_);

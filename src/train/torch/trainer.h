@@ -12,6 +12,8 @@
 #include "train/torch/executor.h"
 #include "train/torch/objective.h"
 #include "train/torch/optimizer.h"
+#include "train/torch/process_group.h"
+#include "train/torch/share.h"
 #include "train/torch/teacher.h"
 
 namespace pare {
@@ -27,12 +29,20 @@ class Trainer {
     std::shared_ptr<const Dataset> train, validation;  ///< validation: null if nothing is split off
   };
   [[nodiscard]] static Parts split(const std::shared_ptr<const Dataset>& data, const TrainOptions& options);
+  /// What is trained: the student's weights, and adapters that stay behind.
+  [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
+  [[nodiscard]] TrainResult train();
+  void join_workers();
+  void share_state();
+  void meet_after_epoch();
+  [[noreturn]] void end_without(const WorkerLost& lost);
+  [[nodiscard]] bool is_first() const { return options_.workers.rank == 0; }
   void choose_precision();
   void find_rate();
   [[nodiscard]] double seconds_per_step(at::ScalarType compute, const TorchBatch& batch);
   void train_epoch(std::int64_t epoch, ProgressTask& task);
   void train_batch(const Batch& batch, const std::vector<std::int64_t>& indices);
-  [[nodiscard]] LossParts backward(const TorchBatch& batch, const std::vector<std::int64_t>& indices);
+  [[nodiscard]] LossParts backward(TorchBatch batch, const std::vector<std::int64_t>& indices);
   void finish_epoch(std::int64_t epoch);
   void fit_to_time();
   void reestimate_statistics();
@@ -52,6 +62,8 @@ class Trainer {
   Executor student_;
   std::optional<Teacher> teacher_;
   WeightOptimizer optimizer_;
+  std::unique_ptr<ProcessGroup> group_;  ///< null: alone
+  std::optional<GradientSum> gradient_sum_;
   double rate_ = 0;
   at::ScalarType compute_ = at::kFloat;
   NormTraining norm_ = NormTraining::kFrozen;
