@@ -53,6 +53,13 @@ enum class NormTraining {
   kReestimated,  ///< kFrozen, and statistics taken anew over the training images at the end
 };
 
+/// Scales of a quantized network while it is trained.
+enum class RangeTraining {
+  kFrozen,       ///< those of calibration
+  kActivations,  ///< those of activations are learned (LSQ, arXiv 1902.08153)
+  kAll,          ///< those of activations and of weights are learned
+};
+
 /// Processes that train one network together, each on its part of every batch (docs/finetune.md, "More than one
 /// machine"). All are given the same network, data and options except `rank`.
 struct Workers {
@@ -69,7 +76,8 @@ struct TrainOptions {
   double time_limit_s = 0;  ///< stop in time: the schedule is fitted to it after the first steps; 0: no limit
   std::int64_t batch = 128;
   Optimizer optimizer = Optimizer::kSgd;
-  std::optional<double> learning_rate = {};  ///< absent: 0.05 for SGD, 1e-3 for Adam and AdamW
+  std::optional<double> learning_rate = {};  ///< absent: 0.05 for SGD, 1e-3 for Adam and AdamW; a
+                                             ///< tenth of it with quantization_aware
   double momentum = 0.9;                     ///< SGD (Nesterov); beta1 of Adam
   double weight_decay = 5e-4;                ///< of weights; not of biases, normalizations and slopes
   Schedule schedule = Schedule::kOneCycle;
@@ -87,7 +95,11 @@ struct TrainOptions {
   double feature_weight = 1;
   Precision precision = Precision::kAuto;
   NormTraining norm = NormTraining::kAuto;
-  double validation = 0;      ///< share of the images that is split off and never trained on
+  /// The network is a quantized one (QuantizeLinear and DequantizeLinear, as the step quantize makes them): weights are
+  /// trained as floats that every pass rounds to what is stored, and come out as integers again. Zero points stay.
+  bool quantization_aware = false;
+  RangeTraining ranges = RangeTraining::kFrozen;  ///< with quantization_aware
+  double validation = 0;                          ///< share of the images that is split off and never trained on
   std::int64_t patience = 0;  ///< stop after so many epochs without a better validation figure, keep the best; 0: off
   bool find_learning_rate = false;        ///< tries rates first and takes a tenth of the one where the loss is least
   std::filesystem::path checkpoint = {};  ///< file; empty: none

@@ -76,7 +76,7 @@ std::vector<OptionInfo> train_option_infos() {
       word("time", "", {}, "at most so long (90s, 10m, 2h); the schedule is fitted to it"),
       {"batch", Type::kInt, "128", {}, "samples for one step"},
       word("optimizer", "sgd", {"sgd", "adam", "adamw"}, "how weights follow their gradients; sgd with momentum"),
-      number("lr", "", "highest learning rate; 0.05 for sgd, 0.001 for adam and adamw"),
+      number("lr", "", "highest learning rate; 0.05 for sgd, 0.001 for adam and adamw; with qat a tenth of it"),
       {"find-lr", Type::kFlag, "off", {}, "try learning rates first and take a tenth of the best"},
       number("momentum", "0.9", "of sgd; beta1 of adam"),
       number("weight-decay", "0.0005", "pull of weights towards 0; not of biases and normalizations"),
@@ -94,6 +94,8 @@ std::vector<OptionInfo> train_option_infos() {
       number("feature-weight", "1", "weight of the hidden layers in the loss"),
       {"no-labels", Type::kFlag, "off", {}, "the teacher alone, even where there are labels"},
       word("precision", "auto", {"auto", "float32", "bfloat16"}, "of the computation; auto: what is faster here"),
+      {"qat", Type::kFlag, "off", {}, "quantization-aware training of a network that pare quantize made"},
+      word("ranges", "frozen", {"frozen", "activations", "all"}, "with qat: the scales that are learned"),
       word("norm", "auto", {"auto", "batch", "frozen", "reestimated"}, "statistics of BatchNormalization"),
       number("validation", "0", "share of the images that is split off and never trained on"),
       {"patience", Type::kInt, "0", {}, "stop after so many epochs without a better validation figure, keep the best"},
@@ -148,6 +150,10 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
                                                            {"batch", NormTraining::kBatch},
                                                            {"frozen", NormTraining::kFrozen},
                                                            {"reestimated", NormTraining::kReestimated}});
+  train.quantization_aware = options.flag("qat");
+  train.ranges = chosen<RangeTraining>(
+      options.word("ranges"),
+      {{"frozen", RangeTraining::kFrozen}, {"activations", RangeTraining::kActivations}, {"all", RangeTraining::kAll}});
   train.validation = options.number("validation");
   train.patience = options.integer("patience");
   train.checkpoint = options.word("checkpoint");
@@ -177,6 +183,9 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   in_range("patience", static_cast<double>(train.patience), 0, 1e6);
   if (train.patience > 0 && train.validation == 0)
     fail(ErrorCode::kInvalidArgument, "patience needs images to validate on\n  remedy: add validation=0.1");
+  if (options.given("ranges") && !train.quantization_aware)
+    fail(ErrorCode::kInvalidArgument, "ranges={} is for quantization-aware training\n  remedy: add qat",
+         options.word("ranges"));
   if (train.resume && train.checkpoint.empty())
     fail(ErrorCode::kInvalidArgument, "resume: from which checkpoint?\n  remedy: add checkpoint=FILE");
   return train;

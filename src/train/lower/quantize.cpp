@@ -44,10 +44,12 @@ TorchKernel make_quantize(const LowerInput& input) {
     const IntegerRange& range = range_of(has_input(in, 2) ? in[2].scalar_type() : fallback);
     const at::Tensor x = in[0].scalar_type() == at::kBFloat16 ? in[0].to(at::kFloat) : in[0];
     const at::Tensor steps = x / along(in[1], x, axis);
-    at::Tensor level = steps + (at::round(steps) - steps).detach();
+    at::Tensor level = at::round(steps.detach());
     if (has_input(in, 2)) level = level + along(in[2], x, axis).to(level.scalar_type());
-    level = at::clamp(level, range.low, range.high);
-    return Tensors{level.requires_grad() ? level : level.to(range.type)};
+    const at::Tensor bounded = at::clamp(level, range.low, range.high);
+    if (!steps.requires_grad()) return Tensors{bounded.to(range.type)};
+    // Not the gradient of clamp(), which stops at the bounds themselves.
+    return Tensors{bounded + bounded.eq(level) * (steps - steps.detach())};
   };
 }
 

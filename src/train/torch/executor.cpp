@@ -59,6 +59,18 @@ std::string stored_behind(const Graph& graph, const GraphIndex& index, std::stri
   }
 }
 
+/// The integers behind the DequantizeLinear that a value is a view of, "" if there are none.
+std::string integers_behind(const Graph& graph, const GraphIndex& index, std::string value) {
+  for (;;) {
+    const std::int64_t producer = index.producer(value);
+    if (producer < 0) return "";
+    const Node& node = graph.nodes[static_cast<std::size_t>(producer)];
+    value = node.input(0);
+    if (node.is("DequantizeLinear")) return graph.initializers.contains(value) ? value : "";
+    if (std::find(kViews.begin(), kViews.end(), node.op_type) == kViews.end()) return "";
+  }
+}
+
 std::string lower_reason(const Node& node, std::int64_t opset) {
   if (node.is("Constant")) return "";
   const Lowering* lowering = all_lowerings().find(node);
@@ -102,6 +114,15 @@ Executor::Executor(const Model& model, const ExecutorOptions& options) : model_(
          model.graph.nodes.size(), lines);
   }
   find_parameters();
+  const std::set<std::string> integers = find_integer_weights();
+  if (options_.quantization_aware) {
+    quantized_ = read_quantized_graph(model_.graph, integers);
+    find_quantized_parameters();
+  }
+  if (options_.trainable && parameters_.empty())
+    fail(ErrorCode::kInvalidArgument,
+         "this network has no float32 weights that could be trained\n  remedy: finetune --qat for a quantized network; "
+         "for float16 convert it to float32 first");
   std::vector<std::string> results = options_.results;
   if (results.empty())
     for (const ValueInfo& output : model_.graph.outputs) results.push_back(output.name);
@@ -142,10 +163,68 @@ void Executor::find_parameters() {
       parameters_.push_back({name, tensor, tensor.dim() > 1});
     }
   }
-  if (options_.trainable && parameters_.empty())
-    fail(ErrorCode::kInvalidArgument,
-         "this network has no float32 weights that could be trained\n  remedy: for a quantized network train the float "
-         "one it came from; for float16 convert it to float32 first");
+}
+
+at::Tensor Executor::constant_of(const std::string& name) const {
+  return constants_[static_cast<std::size_t>(slots_.at(name))];
+}
+
+at::Tensor Executor::scale_of(const StoredWeight& weight) const {
+  const auto learned = [&](const std::string& name) {
+    return std::any_of(scales_.begin(), scales_.end(), [&](const LearnedScale& one) { return one.name == name; });
+  };
+  if (learned(weight.input_scale) || learned(weight.weight_scale)) {
+    const at::Tensor product =
+        constant_of(weight.input_scale).detach().reshape({}) * constant_of(weight.weight_scale).detach();
+    return product.expand_as(constant_of(weight.scale));
+  }
+  return constant_of(weight.scale);
+}
+
+std::set<std::string> Executor::find_integer_weights() {
+  const GraphIndex index(model_.graph);
+  std::set<std::string> found;
+  for (const Node& node : model_.graph.nodes)
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (is_trained(model_.graph, index, node, i)) found.insert(integers_behind(model_.graph, index, node.input(i)));
+  found.erase("");
+  for (const std::string& name : found)
+    integer_weights_ += element_count(model_.graph.initializers.find(name)->shape());
+  return found;
+}
+
+void Executor::find_quantized_parameters() {
+  const Graph& graph = model_.graph;
+  for (const StoredWeight& weight : quantized_.weights) {
+    constants_[static_cast<std::size_t>(slot_of(weight.scale))] = to_torch(*graph.initializers.find(weight.scale));
+    const at::Tensor scale = constant_of(weight.scale);
+    const at::Tensor levels = to_torch(*graph.initializers.find(weight.name)).to(at::kFloat) - weight.grid.zero_point;
+    at::Tensor master = levels * along_axis(scale, levels, weight.axis);
+    if (options_.channels_last && master.dim() == 4) master = master.contiguous(at::MemoryFormat::ChannelsLast);
+    if (options_.trainable) master.set_requires_grad(true);
+    constants_[static_cast<std::size_t>(slot_of(weight.name))] = master;
+    parameters_.push_back({weight.name, master, master.dim() > 1});
+  }
+  if (!options_.trainable) return;
+  if (options_.learn_ranges) learn_scales(quantized_.movable_activations);
+  if (options_.learn_weight_ranges) learn_scales(quantized_.movable_weights);
+}
+
+void Executor::learn_scales(const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    at::Tensor scale = to_torch(*model_.graph.initializers.find(name));
+    scales_.push_back({name, scale, scale.clone()});
+    scale.set_requires_grad(true);
+    constants_[static_cast<std::size_t>(slot_of(name))] = scale;
+    parameters_.push_back({name, scale, false});
+  }
+}
+
+void Executor::bound_scales() {
+  for (const LearnedScale& scale : scales_) {
+    at::Tensor plain = scale.tensor.detach();
+    plain.copy_(at::minimum(at::maximum(plain, scale.start * 0.25), scale.start * 4));
+  }
 }
 
 void Executor::plan(const std::vector<std::string>& results) {
@@ -172,11 +251,7 @@ void Executor::plan(const std::vector<std::string>& results) {
       fixed.insert(slot);
       continue;
     }
-    Op op;
-    op.node = static_cast<std::int64_t>(i);
-    op.kernel = all_lowerings().find(node)->make({node, model_.opset()});
-    for (const std::string& input : node.inputs) op.inputs.push_back(input.empty() ? -1 : slot_of(input));
-    for (const std::string& output : node.outputs) op.outputs.push_back(output.empty() ? -1 : slot_of(output));
+    Op op = make_op(static_cast<std::int64_t>(i));
     const bool constant = std::all_of(op.inputs.begin(), op.inputs.end(),
                                       [&](std::int64_t slot) { return slot < 0 || fixed.contains(slot); });
     if (!constant) {
@@ -211,6 +286,33 @@ void Executor::plan(const std::vector<std::string>& results) {
     needed.push_back(std::move(*op));
   }
   ops_.assign(std::make_move_iterator(needed.rbegin()), std::make_move_iterator(needed.rend()));
+}
+
+Executor::Op Executor::make_op(std::int64_t i) {
+  const Node& node = model_.graph.nodes[static_cast<std::size_t>(i)];
+  Op op;
+  op.node = i;
+  for (const std::string& input : node.inputs) op.inputs.push_back(input.empty() ? -1 : slot_of(input));
+  for (const std::string& output : node.outputs) op.outputs.push_back(output.empty() ? -1 : slot_of(output));
+  if (const auto rounding = quantized_.rounding.find(i); rounding != quantized_.rounding.end()) {
+    op.kernel = [grid = rounding->second](std::span<const at::Tensor> in, const PassOptions&) {
+      return std::vector{fake_quantize(in[0], in[1], grid)};
+    };
+    return op;
+  }
+  if (quantized_.passing.contains(i)) {
+    op.kernel = [](std::span<const at::Tensor> in, const PassOptions&) { return std::vector{in[0]}; };
+    return op;
+  }
+  if (const StoredWeight* weight = quantized_.weight_of(i); weight != nullptr) {
+    op.kernel = [this, weight](std::span<const at::Tensor> in, const PassOptions&) {
+      return std::vector{fake_quantize_channels(in[0], scale_of(*weight), weight->axis, weight->grid)};
+    };
+    return op;
+  }
+  if (quantized_.plain_pad.contains(i)) op.inputs[2] = -1;  // pads with 0
+  op.kernel = all_lowerings().find(node)->make({node, model_.opset()});
+  return op;
 }
 
 void Executor::run_op(const Op& op, std::vector<at::Tensor>& slots, const PassOptions& pass) const {
@@ -277,6 +379,11 @@ Model Executor::export_model() const {
   Model out = model_;
   std::map<std::string, Tensor> changed;
   for (const TrainedTensor& parameter : parameters_) changed[parameter.name] = from_torch(flushed(parameter.tensor));
+  for (const StoredWeight& weight : quantized_.weights) {
+    const at::Tensor levels = quantized_levels(constant_of(weight.name), scale_of(weight), weight.axis, weight.grid);
+    changed[weight.name] = from_torch(levels.to(torch_type(weight.dtype)));
+    if (!weight.input_scale.empty()) changed[weight.scale] = from_torch(scale_of(weight));
+  }
   for (const TrainedBuffer& buffer : buffers_) changed[buffer.name] = from_torch(flushed(buffer.tensor));
   for (const auto& [name, tensor] : changed)
     if (out.graph.initializers.contains(name)) out.graph.initializers.set(name, tensor);

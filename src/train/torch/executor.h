@@ -5,18 +5,20 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pare/graph.h"
 #include "pare/step.h"
 #include "train/lower/lower.h"
+#include "train/torch/quantized_graph.h"
 
 namespace pare {
 
 /// A weight that training changes.
 struct TrainedTensor {
-  std::string name;    ///< initializer, or output of the Constant node
+  std::string name;    ///< initializer, or output of the Constant node; integers that stand for it have its name
   at::Tensor tensor;   ///< float32 leaf; requires a gradient
   bool decays = true;  ///< weight decay applies: not to biases, normalization and slopes
 };
@@ -33,12 +35,20 @@ struct ExecutorOptions {
   /// Values that run() gives; empty: the graph's outputs. Nodes that none of them needs are not run. Throws
   /// Error(kInvalidArgument) with the nearest names.
   std::vector<std::string> results = {};
+  /// Weights stored as integers behind DequantizeLinear are trained as floats that are rounded in every pass.
+  bool quantization_aware = false;
+  bool learn_ranges = false;         ///< scales of activations as well (LSQ)
+  bool learn_weight_ranges = false;  ///< scales of weights as well
 };
 
-/// Throws Error(kUnsupported) listing every node that has no lowering, before anything runs. Not thread-safe.
+/// Stays where it was made: its operators refer to it. Throws Error(kUnsupported) listing every node that has no
+/// lowering, before anything runs. Not thread-safe.
 class Executor {
  public:
   explicit Executor(const Model& model, const ExecutorOptions& options = {});
+
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   /// The results in order, as they were computed (bfloat16 if so asked).
   [[nodiscard]] std::vector<at::Tensor> run(const std::map<std::string, at::Tensor>& inputs, const PassOptions& pass);
@@ -50,6 +60,11 @@ class Executor {
   [[nodiscard]] std::map<std::string, at::Tensor> state() const;
   /// Copies into them. Throws Error(kMalformedModel) naming one that is missing or has another shape.
   void set_state(const std::map<std::string, at::Tensor>& state);
+  /// Learned scales stay positive and near what calibration gave: a quarter to four times of it.
+  void bound_scales();
+  /// Weights that are stored as integers, trained or not.
+  [[nodiscard]] std::int64_t integer_weights() const noexcept { return integer_weights_; }
+  [[nodiscard]] const QuantizedGraph& quantized() const noexcept { return quantized_; }
   [[nodiscard]] bool has_batchnorm() const noexcept { return !buffers_.empty(); }
 
   /// The model with the weights and statistics as they are now; names, structure and metadata unchanged. Subnormal
@@ -67,6 +82,12 @@ class Executor {
     std::vector<std::int64_t> last_read;        ///< slots that nobody reads after this op
   };
   void find_parameters();
+  [[nodiscard]] std::set<std::string> find_integer_weights();
+  void find_quantized_parameters();
+  void learn_scales(const std::set<std::string>& names);
+  [[nodiscard]] Op make_op(std::int64_t node);
+  [[nodiscard]] at::Tensor constant_of(const std::string& name) const;
+  [[nodiscard]] at::Tensor scale_of(const StoredWeight& weight) const;
   void plan(const std::vector<std::string>& results);
   [[nodiscard]] std::int64_t slot_of(const std::string& value);
   void run_op(const Op& op, std::vector<at::Tensor>& slots, const PassOptions& pass) const;
@@ -79,6 +100,14 @@ class Executor {
   std::vector<std::int64_t> results_;
   std::vector<TrainedTensor> parameters_;
   std::vector<TrainedBuffer> buffers_;
+  QuantizedGraph quantized_;
+  std::int64_t integer_weights_ = 0;
+  /// A learned scale and what it began with.
+  struct LearnedScale {
+    std::string name;
+    at::Tensor tensor, start;
+  };
+  std::vector<LearnedScale> scales_;
 };
 
 }  // namespace pare

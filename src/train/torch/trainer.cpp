@@ -26,7 +26,17 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 constexpr std::int64_t kSmallestNormBatch = 64;  ///< statistics of fewer samples are too noisy to train with
 
-double default_rate(Optimizer optimizer) { return optimizer == Optimizer::kSgd ? 0.05 : 1e-3; }
+/// A quantized network is near its end: large steps would lead away from where its ranges fit.
+double default_rate(const TrainOptions& options) {
+  return (options.optimizer == Optimizer::kSgd ? 0.05 : 1e-3) * (options.quantization_aware ? 0.1 : 1);
+}
+
+ExecutorOptions executor_options(const TrainOptions& options, const Objective& objective) {
+  return {.results = objective.student_values(),
+          .quantization_aware = options.quantization_aware,
+          .learn_ranges = options.ranges != RangeTraining::kFrozen,
+          .learn_weight_ranges = options.ranges == RangeTraining::kAll};
+}
 
 /// Beta(alpha, alpha) for mixup (Joehnk's method).
 double beta_share(double alpha, Rng& rng) {
@@ -57,10 +67,15 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
       progress_(progress),
       data_(split(data, options)),
       objective_(student, teacher, *data, options),
-      student_(student, {.results = objective_.student_values()}),
+      student_(student, executor_options(options, objective_)),
       optimizer_(options.optimizer, options.momentum, options.weight_decay, with_adapters()) {
+  if (student_.integer_weights() > 0 && !options_.quantization_aware)
+    fail(ErrorCode::kInvalidArgument,
+         "training: {} weights of this network are stored as integers and would stay as they are\n  remedy: --qat "
+         "trains them; or train the float network and quantize it afterwards",
+         with_commas(student_.integer_weights()));
   at::set_num_threads(std::max(1, options_.threads / std::max(1, options_.workers.local_count)));
-  rate_ = options_.learning_rate.value_or(default_rate(options_.optimizer));
+  rate_ = options_.learning_rate.value_or(default_rate(options_));
   const AugmentOptions augment = parse_augment(options_.augment);
   if (teacher != nullptr) {
     const std::string figure = check_teacher(*teacher, data_.train, options_.threads, options_.seed);
@@ -153,6 +168,7 @@ void Trainer::choose_precision() {
 
 void Trainer::keep_zeros() {
   for (const auto& [weight, mask] : masks_) weight.mul_(mask);
+  student_.bound_scales();
 }
 
 void Trainer::average_weights() {

@@ -50,12 +50,12 @@ TEST(LowerQuantize, GradientsPassStraightThroughInsideTheRange) {
   quantize.op_type = "QuantizeLinear";
   dequantize.op_type = "DequantizeLinear";
   const at::Tensor scale = at::tensor({0.1F}).reshape({}), zero = at::zeros({}, at::kChar);
-  at::Tensor x = at::tensor({0.26F, -12.0F, -12.9F, 12.75F, 0.0F}).set_requires_grad(true);
+  at::Tensor x = at::tensor({0.26F, -12.0F, -12.9F, 12.75F, 0.0F, 12.7F}).set_requires_grad(true);
   const at::Tensor level = all_lowerings().find(quantize)->make({quantize, 17})(std::vector{x, scale, zero}, {})[0];
   const at::Tensor y = all_lowerings().find(dequantize)->make({dequantize, 17})(std::vector{level, scale, zero}, {})[0];
-  EXPECT_TRUE(at::allclose(y, at::tensor({0.3F, -12.0F, -12.8F, 12.7F, 0.0F})));
+  EXPECT_TRUE(at::allclose(y, at::tensor({0.3F, -12.0F, -12.8F, 12.7F, 0.0F, 12.7F})));
   y.sum().backward();
-  EXPECT_TRUE(at::allclose(x.grad(), at::tensor({1.0F, 1.0F, 0.0F, 0.0F, 1.0F})));
+  EXPECT_TRUE(at::allclose(x.grad(), at::tensor({1.0F, 1.0F, 0.0F, 0.0F, 1.0F, 1.0F})));
 }
 
 }  // namespace
