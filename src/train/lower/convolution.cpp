@@ -1,74 +1,30 @@
 // Conv, ConvTranspose, FusedConv: oneDNN's kernels; pads that differ between the two sides become a padding of their
 // own.
-#include <ATen/ATen.h>
-
 #include "core/fail.h"
 #include "train/lower/activations.h"
-#include "train/lower/lower.h"
+#include "train/lower/window.h"
 
 namespace pare {
 namespace {
 
-using Ints = std::vector<std::int64_t>;
-
-struct Window {
-  Ints strides, dilations, pads;  ///< pads: begin of each axis, then end of each axis
-  std::string auto_pad;
-  std::int64_t groups = 1;
-};
-
-Window read_window(const Node& node) {
-  return {.strides = node.ints_or("strides", {}),
-          .dilations = node.ints_or("dilations", {}),
-          .pads = node.ints_or("pads", {}),
-          .auto_pad = node.string_or("auto_pad", "NOTSET"),
-          .groups = node.int_or("group", 1)};
-}
-
-Ints or_ones(const Ints& values, std::size_t axes) { return values.empty() ? Ints(axes, 1) : values; }
-
-/// SAME_UPPER, SAME_LOWER and VALID as pads for that input.
-Ints concrete_pads(const Window& window, const at::Tensor& x, const at::Tensor& weight) {
+at::Tensor convolve(const SlidingWindow& window, std::span<const at::Tensor> in, const PassOptions& pass) {
+  at::Tensor x = cast_to(in[0], pass.compute);
+  const at::Tensor weight = cast_to(in[1], pass.compute);
+  const at::Tensor bias = in.size() > 2 ? cast_to(in[2], pass.compute) : at::Tensor();
   const auto axes = static_cast<std::size_t>(x.dim() - 2);
-  if (window.auto_pad == "NOTSET") return window.pads.empty() ? Ints(2 * axes, 0) : window.pads;
-  Ints pads(2 * axes, 0);
-  if (window.auto_pad == "VALID") return pads;
-  const Ints strides = or_ones(window.strides, axes), dilations = or_ones(window.dilations, axes);
-  for (std::size_t i = 0; i < axes; ++i) {
-    const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2);
-    const std::int64_t reach = dilations[i] * (weight.size(static_cast<std::int64_t>(i) + 2) - 1) + 1;
-    const std::int64_t out = (size + strides[i] - 1) / strides[i];
-    const std::int64_t total = std::max<std::int64_t>(0, (out - 1) * strides[i] + reach - size);
-    pads[i] = window.auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
-    pads[axes + i] = total - pads[i];
-  }
-  return pads;
-}
-
-at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) {
-  return tensor.defined() && tensor.scalar_type() != type ? tensor.to(type) : tensor;
-}
-
-at::Tensor convolve(const Window& window, std::span<const at::Tensor> in, const PassOptions& pass) {
-  at::Tensor x = cast(in[0], pass.compute);
-  const at::Tensor weight = cast(in[1], pass.compute);
-  const at::Tensor bias = in.size() > 2 ? cast(in[2], pass.compute) : at::Tensor();
-  const auto axes = static_cast<std::size_t>(x.dim() - 2);
-  const Ints pads = concrete_pads(window, x, weight);
-  Ints even(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(axes));
-  if (even != Ints(pads.begin() + static_cast<std::ptrdiff_t>(axes), pads.end())) {
-    Ints around;  // torch counts from the last axis
-    for (std::size_t i = axes; i-- > 0;) around.insert(around.end(), {pads[i], pads[axes + i]});
-    x = at::constant_pad_nd(x, around);
+  const LowerInts pads = concrete_pads(window, x.sizes().slice(2), weight.sizes().slice(2));
+  LowerInts even(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(axes));
+  if (even != LowerInts(pads.begin() + static_cast<std::ptrdiff_t>(axes), pads.end())) {
+    x = at::constant_pad_nd(x, torch_pads(pads));
     even.assign(axes, 0);
   }
   return at::convolution(x, weight, bias, or_ones(window.strides, axes), even, or_ones(window.dilations, axes), false,
-                         Ints(axes, 0), window.groups);
+                         LowerInts(axes, 0), window.groups);
 }
 
 TorchKernel make_conv(const LowerInput& input) {
   return [window = read_window(input.node)](std::span<const at::Tensor> in, const PassOptions& pass) {
-    return std::vector<at::Tensor>{convolve(window, in, pass)};
+    return Tensors{convolve(window, in, pass)};
   };
 }
 
@@ -79,22 +35,22 @@ TorchKernel make_fused_conv(const LowerInput& input) {
   const Activation apply = find_activation(activation, floats == nullptr ? std::vector<float>{} : *floats);
   return [window = read_window(input.node), apply](std::span<const at::Tensor> in, const PassOptions& pass) {
     at::Tensor y = convolve(window, in.first(std::min<std::size_t>(in.size(), 3)), pass);
-    if (in.size() > 3 && in[3].defined()) y = y + cast(in[3], y.scalar_type());
-    return std::vector<at::Tensor>{apply(y)};
+    if (in.size() > 3 && in[3].defined()) y = y + cast_to(in[3], y.scalar_type());
+    return Tensors{apply(y)};
   };
 }
 
 TorchKernel make_conv_transpose(const LowerInput& input) {
-  const Window window = read_window(input.node);
-  const Ints extra = input.node.ints_or("output_padding", {}), wanted = input.node.ints_or("output_shape", {});
+  const SlidingWindow window = read_window(input.node);
+  const LowerInts extra = input.node.ints_or("output_padding", {}), wanted = input.node.ints_or("output_shape", {});
   return [window, extra, wanted](std::span<const at::Tensor> in, const PassOptions& pass) {
-    const at::Tensor x = cast(in[0], pass.compute), weight = cast(in[1], pass.compute);
-    const at::Tensor bias = in.size() > 2 ? cast(in[2], pass.compute) : at::Tensor();
+    const at::Tensor x = cast_to(in[0], pass.compute), weight = cast_to(in[1], pass.compute);
+    const at::Tensor bias = in.size() > 2 ? cast_to(in[2], pass.compute) : at::Tensor();
     const auto axes = static_cast<std::size_t>(x.dim() - 2);
-    const Ints strides = or_ones(window.strides, axes), dilations = or_ones(window.dilations, axes);
-    const Ints added = extra.empty() ? Ints(axes, 0) : extra;
+    const LowerInts strides = or_ones(window.strides, axes), dilations = or_ones(window.dilations, axes);
+    const LowerInts added = extra.empty() ? LowerInts(axes, 0) : extra;
     // Without pads, then cut: pads of the two sides may differ, and an output shape decides them.
-    at::Tensor y = at::convolution(x, weight, {}, strides, Ints(axes, 0), dilations, true, added, window.groups);
+    at::Tensor y = at::convolution(x, weight, {}, strides, LowerInts(axes, 0), dilations, true, added, window.groups);
     for (std::size_t i = 0; i < axes; ++i) {
       const auto axis = static_cast<std::int64_t>(i) + 2;
       std::int64_t begin = window.pads.empty() ? 0 : window.pads[i];
@@ -110,11 +66,11 @@ TorchKernel make_conv_transpose(const LowerInput& input) {
       y = y.narrow(axis, begin, y.size(axis) - begin - end);
     }
     if (bias.defined()) {
-      Ints shape(static_cast<std::size_t>(y.dim()), 1);
+      LowerInts shape(static_cast<std::size_t>(y.dim()), 1);
       shape[1] = bias.size(0);
       y = y + bias.view(shape);
     }
-    return std::vector<at::Tensor>{y};
+    return Tensors{y};
   };
 }
 

@@ -13,10 +13,21 @@ TEST(LowerLinear, GemmTurnsAndScales) {
 }
 
 TEST(LowerLinear, MatMulTakesBatchesAndVectors) {
-  check_lowerings({{"MatMul(a, b)", {some("a", {3, 4}), some("b", {4, 5})}},
-                   {"MatMul(a, b)", {some("a", {2, 3, 4}), some("b", {4, 5})}},
+  const CaseInput b = some("b", {4, 5});
+  check_lowerings({{"MatMul(a, b)", {some("a", {3, 4}), b}},
+                   {"MatMul(a, b)", {some("a", {2, 3, 4}), b}},
                    {"MatMul(a, b)", {some("a", {2, 1, 3, 4}), some("b", {3, 4, 5})}},
-                   {"MatMul(a, b)", {some("a", {4}), some("b", {4, 5})}}});
+                   {"MatMul(a, b)", {some("a", {4}), b}}});
+  const CaseInput counts = {"a", Tensor::of<std::int64_t>({1, 2}, {2, 3})};
+  const CaseInput sizes = {"b", Tensor::of<std::int64_t>({2, 1}, {4, 5})};
+  check_lowering({"MatMul(a, b)", {counts, sizes}, 17, {"int64[] y"}});
+}
+
+TEST(LowerLinear, EinsumMultipliesAndSums) {
+  const CaseInput a = some("a", {2, 3, 4}), b = some("b", {2, 4, 5});
+  check_lowerings({{"Einsum<equation = \"bij,bjk->bik\">(a, b)", {a, b}},
+                   {"Einsum<equation = \"bij, bjk -> bi\">(a, b)", {a, b}},
+                   {"Einsum<equation = \"bij->bji\">(a)", {a}}});
 }
 
 }  // namespace
