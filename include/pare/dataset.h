@@ -46,7 +46,8 @@ struct Preprocess {
   /// `bands` empty: all others are the input.
   std::vector<std::int64_t> target_bands = {};
   /// "train", "test", empty (all). Neighbouring tiles resemble each other, so whole blocks of tiles go to one part and
-  /// tiles that lie across two are left out: no pixel is in both.
+  /// tiles that lie across two are left out: no pixel is in both. Not written by preprocess_to_json(): it says nothing
+  /// of the network, whose later evaluation would silently run on the training part.
   std::string part = {};
   double test_share = 0.25;  ///< of the tiles
   /// One description per input name; empty: this one serves every input.

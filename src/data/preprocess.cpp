@@ -155,7 +155,6 @@ Json to_json(const Preprocess& preprocess) {
   if (preprocess.tile > 0) object["tile"] = preprocess.tile;
   if (preprocess.tile_step > 0) object["tile_step"] = preprocess.tile_step;
   if (!preprocess.target_bands.empty()) object["target_bands"] = preprocess.target_bands;
-  if (!preprocess.part.empty()) object["part"] = preprocess.part;
   if (preprocess.test_share != Preprocess{}.test_share) object["test_share"] = preprocess.test_share;
   return object;
 }

@@ -16,10 +16,18 @@ std::filesystem::path own_folder() {
   return std::filesystem::absolute(info.dli_fname).parent_path();
 }
 
+/// Names of torch are looked up in torch first: it carries its own BLAS and protobuf, which must not meet ours. (Address
+/// sanitizer does not allow that.)
+#ifdef __SANITIZE_ADDRESS__
+constexpr int kOpenMode = RTLD_NOW | RTLD_LOCAL;
+#else
+constexpr int kOpenMode = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+#endif
+
 /// The handle is never closed: torch leaves threads behind.
 const TrainEngine* open_engine() {
   const std::filesystem::path path = own_folder() / "libpare_train.so.0";
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* handle = dlopen(path.c_str(), kOpenMode);
   if (handle == nullptr) {
     const char* reason = dlerror();
     fail(ErrorCode::kUnsupported,

@@ -32,7 +32,7 @@ TEST(Preprocess, WrittenAndReadAgainIsTheSame) {
       "{}",
       R"({"resize":[224,200],"channels":"gray","scale":0.00392156862745098,"mean":[0.485],"std":[0.229]})",
       R"({"layout":"nchw","bands":[1],"nodata":0.0,"mask_values":[0,255]})",
-      R"({"tile":64,"tile_step":32,"target_bands":[6,1],"part":"train","test_share":0.1})",
+      R"({"tile":64,"tile_step":32,"target_bands":[6,1],"test_share":0.1})",
       R"({"inputs":{"a":{"scale":0.1},"b":{}},"mask_values":[3]})",
   };
   for (const char* text : texts) {
@@ -40,6 +40,10 @@ TEST(Preprocess, WrittenAndReadAgainIsTheSame) {
     EXPECT_EQ(parse_preprocess(preprocess_to_json(read)), read) << preprocess_to_json(read);
     EXPECT_EQ(preprocess_to_json(read), text);
   }
+}
+
+TEST(Preprocess, PartIsOfTheDataAndDoesNotTravelWithTheModel) {
+  EXPECT_EQ(preprocess_to_json(parse_preprocess(R"({"tile": 8, "part": "train"})")), R"({"tile":8})");
 }
 
 TEST(Preprocess, TakesNanAsNodata) {

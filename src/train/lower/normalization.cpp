@@ -38,19 +38,21 @@ TorchKernel make_group_norm(const LowerInput& input) {
 }
 
 TorchKernel make_layer_norm(const LowerInput& input) {
+  if (!input.node.output(1).empty() || !input.node.output(2).empty())
+    fail(ErrorCode::kUnsupported, "mean and deviation as outputs");
   const double epsilon = input.node.float_or("epsilon", 1e-5F);
   const std::int64_t axis = input.node.int_or("axis", -1);
   return [=](std::span<const at::Tensor> in, const PassOptions&) {
     const at::Tensor& x = in[0];
     const at::IntArrayRef over = x.sizes().slice(static_cast<std::size_t>(wrap_axis(axis, x.dim())));
     const bool whole = in[1].sizes() == over && (!has_input(in, 2) || in[2].sizes() == over);
-    auto [y, mean, deviation] = at::native_layer_norm(x, over, whole ? in[1] : at::Tensor(),
-                                                      whole && has_input(in, 2) ? in[2] : at::Tensor(), epsilon);
+    at::Tensor y = std::get<0>(at::native_layer_norm(x, over, whole ? in[1] : at::Tensor(),
+                                                     whole && has_input(in, 2) ? in[2] : at::Tensor(), epsilon));
     if (!whole) {
       y = y * cast_to(in[1], y.scalar_type());
       if (has_input(in, 2)) y = y + cast_to(in[2], y.scalar_type());
     }
-    return Tensors{y, mean, deviation};
+    return Tensors{y};
   };
 }
 

@@ -67,21 +67,22 @@ bool torch_can_pad(const std::vector<PoolAxis>& axes) {
 
 /// Images of one dimension are pooled as images of one row.
 struct AsImage {
-  explicit AsImage(const at::Tensor& x, const std::vector<PoolAxis>& axes) : x(x), axes(axes), flat(axes.size() == 1) {
+  AsImage(const at::Tensor& input, const SlidingWindow& window) : x(input), axes(pool_axes(window, input)) {
+    flat = axes.size() == 1;
     if (!flat) return;
-    this->x = x.unsqueeze(2);
-    this->axes.insert(this->axes.begin(), PoolAxis{.size = 1, .kernel = 1, .out = 1});
+    x = x.unsqueeze(2);
+    axes.insert(axes.begin(), PoolAxis{.size = 1, .kernel = 1, .out = 1});
   }
   [[nodiscard]] at::Tensor back(const at::Tensor& y) const { return flat ? y.squeeze(2) : y; }
   at::Tensor x;
   std::vector<PoolAxis> axes;
-  bool flat;
+  bool flat = false;
 };
 
 TorchKernel make_max_pool(const LowerInput& input) {
   if (!input.node.output(1).empty()) fail(ErrorCode::kUnsupported, "the places of the maxima (second output)");
   return [window = read_window(input.node)](std::span<const at::Tensor> in, const PassOptions&) {
-    AsImage image(in[0], pool_axes(window, in[0]));
+    AsImage image(in[0], window);
     LowerInts pads = list(image.axes, &PoolAxis::before);
     if (!torch_can_pad(image.axes)) {
       const at::Tensor& x = image.x;
@@ -120,8 +121,10 @@ at::Tensor covered_share(const std::vector<PoolAxis>& axes, bool count_pads, at:
 
 at::Tensor window_mean(const AsImage& image, const LowerInts& pads, bool count_pads) {
   const LowerInts kernel = list(image.axes, &PoolAxis::kernel), strides = list(image.axes, &PoolAxis::stride);
-  return kernel.size() == 3 ? at::avg_pool3d(image.x, kernel, strides, pads, false, count_pads)
-                            : at::avg_pool2d(image.x, kernel, strides, pads, false, count_pads);
+  if (kernel.size() == 2) return at::avg_pool2d(image.x, kernel, strides, pads, false, count_pads);
+  const at::ScalarType type = image.x.scalar_type();  // torch has no volumes of bfloat16
+  const at::Tensor x = cast_to(image.x, type == at::kBFloat16 ? at::kFloat : type);
+  return cast_to(at::avg_pool3d(x, kernel, strides, pads, false, count_pads), type);
 }
 
 /// Windows with gaps: torch has none for means, so a convolution of each channel with itself.
@@ -138,7 +141,7 @@ at::Tensor dilated_mean(const AsImage& image) {
 TorchKernel make_average_pool(const LowerInput& input) {
   const bool count_pads = input.node.int_or("count_include_pad", 0) != 0;
   return [window = read_window(input.node), count_pads](std::span<const at::Tensor> in, const PassOptions&) {
-    AsImage image(in[0], pool_axes(window, in[0]));
+    AsImage image(in[0], window);
     const bool dense =
         std::all_of(image.axes.begin(), image.axes.end(), [](const PoolAxis& axis) { return axis.dilation == 1; });
     if (dense && torch_can_pad(image.axes))

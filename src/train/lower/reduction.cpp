@@ -25,7 +25,7 @@ MakeKernel reduce(Reduce function) {
     const bool keep = input.node.int_or("keepdims", 1) != 0, noop = input.node.int_or("noop_with_empty_axes", 0) != 0;
     return [=](std::span<const at::Tensor> in, const PassOptions&) {
       LowerInts over = axes.of(in);
-      if (over.empty() && noop) return Tensors{in[0]};
+      if (over.empty() && noop) return Tensors{function(in[0].unsqueeze(-1), -1, false)};  // each by itself
       for (std::int64_t& axis : over) axis = wrap_axis(axis, in[0].dim());
       if (over.empty())
         for (std::int64_t axis = 0; axis < in[0].dim(); ++axis) over.push_back(axis);

@@ -23,6 +23,7 @@ struct ResizeAxis {
 /// Where output `i` lies in the input.
 float source_of(const ResizeRule& rule, const ResizeAxis& axis, std::int64_t i) {
   const auto x = static_cast<float>(i), size = static_cast<float>(axis.size), out = static_cast<float>(axis.out);
+  if (axis.scale == 1) return x;
   if (rule.place == "asymmetric") return x / axis.scale;
   if (rule.place == "align_corners") return axis.out == 1 ? 0 : x * (size - 1) / (out - 1);
   if (rule.place == "pytorch_half_pixel") return axis.out > 1 ? (x + 0.5F) / axis.scale - 0.5F : 0;
@@ -78,7 +79,7 @@ at::Tensor weights_of(const ResizeRule& rule, const ResizeAxis& axis) {
     for (std::int64_t at = base - radius; at <= base + radius + 1; ++at) {
       const float weight = kernel_weight(rule, (static_cast<float>(at) - x) * stretch);
       const bool outside = at < 0 || at >= axis.size;
-      if (outside && (rule.exclude_outside || rule.antialias)) continue;
+      if (outside && rule.exclude_outside) continue;
       row[i][std::clamp<std::int64_t>(at, 0, axis.size - 1)] += weight;
       sum += weight;
     }

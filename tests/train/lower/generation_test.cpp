@@ -38,7 +38,8 @@ TEST(LowerGeneration, OneHotAndNonZero) {
 
 TEST(LowerGeneration, CastsKeepTheGradientAndBfloat16) {
   const CaseInput x = some("x", {2, 3}, -3, 3);
-  check_lowerings({{.node = "Cast<to = 1>(x)", .inputs = {x}},
+  check_lowerings({{.node = "Cast<to = 1>(x)", .inputs = {x}, .gradient = false},  // finite differences are in double
+                   {.node = "Cast<to = 11>(x)", .inputs = {x}, .outputs = {"double[] y"}, .bfloat16 = false},
                    {.node = "Cast<to = 7>(x)", .inputs = {x}, .outputs = {"int64[] y"}, .bfloat16 = false},
                    {.node = "Cast<to = 9>(x)", .inputs = {x}, .outputs = {"bool[] y"}},
                    {.node = "Cast<to = 1>(x)", .inputs = {longs("x", {1, -2})}},

@@ -1,0 +1,181 @@
+// A student and its teacher: the smallest lesson, step for step, and the pitfalls of section G.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "pare/measure.h"
+#include "pare/split.h"
+#include "pare/train.h"
+#include "train/lower/torch_tensor.h"
+#include "train/small_data.h"
+
+namespace pare::testing {
+namespace {
+
+constexpr std::uint64_t kSeed = 11;
+
+/// 64-64-10 learns from 64-256-10: 1,024 random samples, Adam 1e-3, T = 3, hard_weight 0.3, 50 epochs.
+TrainOptions lesson() {
+  return {.epochs = 50,
+          .batch = 64,
+          .optimizer = Optimizer::kAdam,
+          .learning_rate = 1e-3,
+          .weight_decay = 0,
+          .schedule = Schedule::kConstant,
+          .warmup = 0,
+          .clip_norm = 0,
+          .temperature = 3,
+          .hard_weight = 0.3,
+          .precision = Precision::kFloat32,
+          .seed = kSeed};
+}
+
+struct Lesson {
+  Model teacher = perceptron(64, 256, 10, 1), student = perceptron(64, 64, 10, 2);
+  std::shared_ptr<const Dataset> data;
+  Lesson() {
+    // Labels that the teacher mostly agrees with: its own answers, every tenth another one.
+    const std::vector<float> values = normal_values(1024 * 64, 3);
+    const auto session = open_session(teacher);
+    const Tensor scores = session->run({{"x", Tensor::of<float>({1024, 64}, values)}}).front();
+    const at::Tensor best = to_torch(scores).argmax(1);
+    std::vector<std::int64_t> labels;
+    for (std::int64_t i = 0; i < 1024; ++i)
+      labels.push_back((best[i].item<std::int64_t>() + (i % 10 == 0 ? 1 : 0)) % 10);
+    data = std::make_shared<SmallDataset>(Shape{64}, values, labels);
+  }
+};
+
+/// The same lesson as a plain loop.
+std::vector<double> loop_by_hand(const Lesson& lesson, const TrainOptions& options) {
+  at::set_num_threads(1);
+  std::map<std::string, at::Tensor> weight, first, second, teacher;
+  for (const char* name : {"w1", "b1", "w2", "b2"}) {
+    teacher[name] = to_torch(*lesson.teacher.graph.initializers.find(name));
+    weight[name] = to_torch(*lesson.student.graph.initializers.find(name)).set_requires_grad(true);
+    first[name] = at::zeros_like(weight[name]);
+    second[name] = at::zeros_like(weight[name]);
+  }
+  const auto forward = [](const std::map<std::string, at::Tensor>& w, const at::Tensor& x) {
+    const at::Tensor hidden = at::relu(at::matmul(x, w.at("w1").t()) + w.at("b1"));
+    return at::matmul(hidden, w.at("w2").t()) + w.at("b2");
+  };
+  std::vector<double> losses;
+  std::int64_t step = 0;
+  for (std::int64_t epoch = 0; epoch < 50; ++epoch) {
+    const std::vector<std::int64_t> order = shuffled_indices(1024, options.seed, epoch);
+    double sum = 0;
+    for (std::int64_t at = 0; at < 1024; at += 64, ++step) {
+      const Batch batch = lesson.data->batch(std::span(order).subspan(static_cast<std::size_t>(at), 64));
+      const at::Tensor x = to_torch(batch.inputs.at("x"));
+      const at::Tensor labels = at::tensor(at::ArrayRef<std::int64_t>(batch.labels), at::kLong);
+      const at::Tensor given = forward(weight, x), wanted = forward(teacher, x);
+      const at::Tensor hard = -at::log_softmax(given, 1).gather(1, labels.unsqueeze(1)).mean();
+      const at::Tensor p = at::softmax(wanted / 3, 1);
+      const at::Tensor soft = 9 * (p * (p.log() - at::log_softmax(given / 3, 1))).sum(1).mean();
+      const at::Tensor loss = 0.3 * hard + 0.7 * soft;
+      sum += loss.item<double>() * 64;
+      loss.backward();
+      const c10::NoGradGuard no_gradient;
+      for (auto& [name, w] : weight) {
+        const at::Tensor g = w.grad();
+        first[name] = 0.9 * first[name] + 0.1 * g;
+        second[name] = 0.999 * second[name] + 0.001 * g * g;
+        const double t = static_cast<double>(step + 1);
+        const at::Tensor m = first[name] / (1 - std::pow(0.9, t)), v = second[name] / (1 - std::pow(0.999, t));
+        w.sub_(1e-3 * m / (v.sqrt() + 1e-8));
+        w.mutable_grad().reset();
+      }
+    }
+    losses.push_back(sum / 1024);
+  }
+  return losses;
+}
+
+TEST(Distill, TheSmallestLessonEqualsALoopWrittenByHand) {
+  const Lesson lesson_data;
+  const TrainOptions options = lesson();
+  const TrainResult result = train_model(lesson_data.student, &lesson_data.teacher, lesson_data.data, options);
+  const std::vector<double> by_hand = loop_by_hand(lesson_data, options);
+  ASSERT_EQ(result.epochs.size(), by_hand.size());
+  for (std::size_t epoch = 0; epoch < by_hand.size(); ++epoch)
+    EXPECT_NEAR(result.epochs[epoch].loss, by_hand[epoch], 2e-3 * by_hand[epoch]) << "epoch " << epoch;
+  EXPECT_LT(result.epochs.back().loss, 0.4 * result.epochs.front().loss);
+}
+
+TEST(Distill, NeedsNoLabels) {
+  const Lesson lesson_data;
+  TrainOptions options = lesson();
+  options.use_labels = false;
+  options.epochs = 10;
+  const TrainResult result = train_model(lesson_data.student, &lesson_data.teacher, lesson_data.data, options);
+  EXPECT_EQ(result.epochs.back().hard, 0);
+  EXPECT_LT(result.epochs.back().soft, 0.5 * result.epochs.front().soft);
+  EXPECT_THAT(result.notes.front(), ::testing::HasSubstr("no labels"));
+}
+
+TEST(Distill, ATeacherAtChanceIsRefused) {  // G5
+  const Lesson lesson_data;
+  const Model random = perceptron(64, 256, 10, 77);
+  expect_error([&] { (void)train_model(lesson_data.student, &random, lesson_data.data, lesson()); },
+               ErrorCode::kInvalidArgument, {"teacher is no better than chance", "10 classes", "remedy"});
+}
+
+TEST(Distill, TheTeachersFigureIsTold) {  // G5
+  const Lesson lesson_data;
+  TrainOptions options = lesson();
+  options.epochs = 1;
+  const TrainResult result = train_model(lesson_data.student, &lesson_data.teacher, lesson_data.data, options);
+  EXPECT_THAT(result.notes, ::testing::Contains(::testing::HasSubstr("teacher: top-1 ")));
+}
+
+TEST(Distill, StudentAndTeacherSeeTheSameImages) {  // G7
+  // The teacher is the student: on the same augmented and mixed images their answers are equal, and the loss is 0.
+  Model model = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
+    net (float[N, 3, 8, 8] x) => (float[N, 5] y)
+    { c = Conv<pads = [1, 1, 1, 1], strides = [2, 2]>(x, w) r = Relu(c) f = Flatten(r) y = Gemm(f, g) })");
+  model.graph.initializers.set("w", Tensor::of<float>({4, 3, 3, 3}, normal_values(108, 1)));
+  model.graph.initializers.set("g", Tensor::of<float>({64, 5}, normal_values(320, 2)));
+  std::vector<std::int64_t> labels;
+  const std::vector<float> values = normal_values(64 * 192, 3);
+  const auto session = open_session(model);
+  const at::Tensor best = to_torch(session->run({{"x", Tensor::of<float>({64, 3, 8, 8}, values)}}).front()).argmax(1);
+  for (std::int64_t i = 0; i < 64; ++i) labels.push_back(best[i].item<std::int64_t>());
+  const auto data = std::make_shared<SmallDataset>(Shape{3, 8, 8}, values, labels);
+  TrainOptions options = lesson();
+  options.epochs = 2;
+  options.batch = 16;
+  options.augment = "crop2,hflip,cutout3";
+  options.mixup = 0.4;
+  options.use_labels = true;
+  options.hard_weight = 0;
+  const TrainResult result = train_model(model, &model, data, options);
+  EXPECT_LT(result.epochs.back().soft, 1e-6);
+}
+
+TEST(Distill, ASoftmaxAtTheEndIsSeenThrough) {
+  Lesson lesson_data;
+  Model shares = lesson_data.teacher;
+  shares.graph.nodes.back().outputs[0] = "scores";
+  Node softmax;
+  softmax.op_type = "Softmax";
+  softmax.inputs = {"scores"};
+  softmax.outputs = {"y"};
+  shares.graph.nodes.push_back(softmax);
+  TrainOptions options = lesson();
+  options.epochs = 2;
+  const double plain =
+      train_model(lesson_data.student, &lesson_data.teacher, lesson_data.data, options).epochs.back().loss;
+  EXPECT_NEAR(train_model(lesson_data.student, &shares, lesson_data.data, options).epochs.back().loss, plain, 1e-6);
+}
+
+TEST(Distill, OutputsThatDoNotFitAreRefusedWithBothShapes) {
+  const Lesson lesson_data;
+  const Model narrow = perceptron(64, 64, 7, 2);
+  TrainOptions options = lesson();
+  options.use_labels = false;
+  expect_error([&] { (void)train_model(narrow, &lesson_data.teacher, lesson_data.data, options); },
+               ErrorCode::kInvalidArgument, {"[64, 7]", "[64, 10]"});
+}
+
+}  // namespace
+}  // namespace pare::testing
