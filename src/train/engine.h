@@ -21,6 +21,7 @@ struct BlockJob {
   std::int64_t steps = 200;
   std::int64_t batch = 32;
   double learning_rate = 1e-3;
+  double anchor = 0;
   int threads = 1;
   std::uint64_t seed = 0;
 };
@@ -31,6 +32,7 @@ struct BlockFit {
   double error_before = 0, error_after = 0;
   double seen_before = 0, seen_after = 0;  ///< the same on the samples that steps are taken on
   std::int64_t weights = 0;                ///< numbers that could change
+  std::int64_t step = 0;                   ///< after which the weights were best on the samples that judge
 };
 
 /// Implemented by libpare_train.so.

@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "fit/output_error.h"
 #include "fit/sub_model.h"
+#include "pare/augment.h"
 #include "train/block_walk.h"
 #include "train/blocks.h"
 #include "train/engine.h"
@@ -22,6 +23,9 @@ struct Settings {
   std::int64_t samples = 0, steps = 0, batch = 0;
   double learning_rate = 0;
   std::vector<std::size_t> spans;
+  std::string augment;
+  std::int64_t copies = 0;
+  double anchor = 0;
 };
 
 Settings read_settings(const StepOptions& options) {
@@ -29,7 +33,10 @@ Settings read_settings(const StepOptions& options) {
                     .steps = options.integer("steps"),
                     .batch = options.integer("batch"),
                     .learning_rate = options.number("lr"),
-                    .spans = {}};
+                    .spans = {},
+                    .augment = options.word("augment"),
+                    .copies = options.integer("copies"),
+                    .anchor = options.number("anchor")};
   const auto at_least = [](const char* name, double value, double low) {
     if (!(value >= low)) fail(ErrorCode::kInvalidArgument, "reconstruct: {}={} is less than {}", name, value, low);
   };
@@ -75,11 +82,12 @@ NamedTensors read_inputs(const Model& model, const Dataset& data, std::span<cons
   return inputs;
 }
 
-Samples read_samples(const Model& dense, const Model& changed, const Dataset& data, std::int64_t count,
-                     const Context& context) {
+Samples read_samples(const Model& dense, const Model& changed, const std::shared_ptr<const Dataset>& data_,
+                     const Settings& settings, const Context& context) {
+  const Dataset& data = *data_;
   constexpr std::int64_t kBatchBytes = 128 << 20, kMost = 64;
   Samples samples;
-  const std::int64_t wanted = std::min(count, data.size());
+  const std::int64_t wanted = std::min(settings.samples, data.size());
   samples.indices = sample_indices(data.size(), wanted, context.seed);
   const auto fixed = fixed_batch(changed.graph.inputs);
   const std::int64_t first = fixed.value_or(1);
@@ -97,11 +105,16 @@ Samples read_samples(const Model& dense, const Model& changed, const Dataset& da
     for (const auto& [name, shape] : samples.dense.shapes) largest = std::max(largest, element_count(shape) * 4);
     size = std::clamp<std::int64_t>(kBatchBytes / largest, 1, std::min(kMost, wanted));
   }
-  for (std::int64_t at = 0; at < wanted; at += size) {
-    const std::int64_t rows = std::min(size, wanted - at);
-    if (samples.whole_batches && rows < size) break;
-    samples.batches.push_back(
-        read_inputs(changed, data, all.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows))));
+  const AugmentOptions augment = parse_augment(settings.augment);
+  for (std::int64_t copy = 0; copy <= (augment == AugmentOptions{} ? 0 : settings.copies); ++copy) {
+    const std::shared_ptr<const Dataset> shown =
+        copy == 0 ? data_ : augmented(data_, augment, context.seed * 7919 + static_cast<std::uint64_t>(copy));
+    for (std::int64_t at = 0; at < wanted; at += size) {
+      const std::int64_t rows = std::min(size, wanted - at);
+      if (samples.whole_batches && rows < size) break;
+      samples.batches.push_back(
+          read_inputs(changed, *shown, all.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows))));
+    }
   }
   return samples;
 }
@@ -200,6 +213,7 @@ class Pass {
                  .steps = settings_.steps,
                  .batch = settings_.batch,
                  .learning_rate = settings_.learning_rate,
+                 .anchor = settings_.anchor,
                  .threads = working_threads(context_.session.threads),
                  .seed = context_.seed + block};
     const std::vector<NodeReason> refused = train_engine().refusals(job.block);
@@ -211,8 +225,9 @@ class Pass {
     }
     const BlockFit fit = train_engine().fit_block(job);
     if (fit.weights == 0) return skip("it has no weights of its own");
-    const std::string errors = fmt::format("error {:.3g} -> {:.3g} (images of the fit: {:.3g} -> {:.3g})",
-                                           fit.error_before, fit.error_after, fit.seen_before, fit.seen_after);
+    const std::string errors =
+        fmt::format("error {:.3g} -> {:.3g} (images of the fit: {:.3g} -> {:.3g}) {}", fit.error_before,
+                    fit.error_after, fit.seen_before, fit.seen_after, fit.step);
     if (!(fit.error_after < fit.error_before)) return skip("no better on images that no step saw: " + errors);
     store_weights(changed_.model(), fit.block);
     result.done.push_back({node_label(node, last), node.op_type, errors});
@@ -249,7 +264,7 @@ StepResult run(const Model& model, const StepOptions& options, Context& context)
   const Settings settings = read_settings(options);
   StepResult result;
   result.model = model;
-  const Samples samples = read_samples(dense, model, *context.data, settings.samples, context);
+  const Samples samples = read_samples(dense, model, context.data, settings, context);
   const std::vector<BlockEnd> ends = find_block_ends(dense, samples.dense, model, samples.changed);
   if (ends.empty())
     fail(
@@ -292,6 +307,9 @@ StepInfo reconstruct() {
               {"steps", Type::kInt, "200", {}, "steps of Adam for each block"},
               {"lr", Type::kNumber, "0.001", {}, "learning rate of the first step; falls to 0"},
               {"batch", Type::kInt, "32", {}, "samples for one step"},
+              {"augment", Type::kWord, "none", {}, "changes of the images in further copies: hflip, cifar, aerial"},
+              {"copies", Type::kInt, "3", {}, "changed copies of each image, with augment"},
+              {"anchor", Type::kNumber, "0", {}, "x"},
               {"spans", Type::kWordList, "1", {}, "blocks fitted together, one pass for each number: 1,2"},
           },
       .run = run,

@@ -16,7 +16,8 @@
 namespace pare {
 namespace {
 
-constexpr std::size_t kHeldOut = 8;  ///< every eighth sample judges
+constexpr std::size_t kHeldOut = 8;   ///< every eighth sample judges
+constexpr std::int64_t kChecks = 10;  ///< how often it does so in a fit
 
 at::Tensor take_rows(const std::vector<const Tensor*>& from, const std::vector<std::int64_t>& rows) {
   Shape shape = from.front()->shape();
@@ -121,6 +122,13 @@ BlockFit BlockFitter::run() {
   WeightOptimizer optimizer(Optimizer::kAdam, 0.9, 0, trained_);
   Rng rng(job_.seed);
   std::vector<Place> order;
+  std::map<std::string, at::Tensor> best;
+  std::vector<at::Tensor> start;
+  for (const TrainedTensor& parameter : trained_) {
+    best[parameter.name] = parameter.tensor.detach().clone();
+    start.push_back(best[parameter.name]);
+  }
+  fit.error_after = fit.error_before;
   std::size_t at = 0;
   for (std::int64_t step = 0; step < job_.steps; ++step) {
     std::vector<Place> drawn;
@@ -146,8 +154,17 @@ BlockFit BlockFitter::run() {
                    0);
     const c10::NoGradGuard no_gradient;
     for (const auto& [weight, mask] : masks_) weight.mul_(mask);
+    if (job_.anchor > 0)
+      for (std::size_t i = 0; i < trained_.size(); ++i) trained_[i].tensor.detach().lerp_(start[i], job_.anchor);
+    if ((step + 1) * kChecks / job_.steps == step * kChecks / job_.steps) continue;
+    const double now = error(held_out_);
+    if (!(now < fit.error_after)) continue;
+    fit.error_after = now;
+    fit.step = step + 1;
+    for (const TrainedTensor& parameter : trained_) best[parameter.name] = parameter.tensor.detach().clone();
   }
-  fit.error_after = error(held_out_);
+  for (const auto& [name, tensor] : executor_.state())
+    if (const auto found = best.find(name); found != best.end()) tensor.copy_(found->second);
   fit.seen_after = error(seen_);
   fit.block = executor_.export_model();
   return fit;
