@@ -137,31 +137,40 @@ class Cutter {
     return "";
   }
 
-  /// Values that the nodes so far have made and that later ones read, are all that the rest of the network sees. One of
-  /// them alone: a cut. What a Concat alone takes up later (the skips of a U-Net) does not count.
+  /// Values that the nodes so far have made and that later ones read are all that the rest of the network sees. One of
+  /// them alone: a cut. One that was a cut and that only a Concat takes up again (the skips of a U-Net) does not count.
   std::vector<Cut> find_cuts() const {
     const std::vector<Node>& nodes = changed_.graph.nodes;
-    std::unordered_map<std::string, std::size_t> last_read;
+    std::unordered_map<std::string, std::size_t> last_read, last_used;  // after which node; used: not by a Concat
     for (std::size_t i = 0; i < nodes.size(); ++i)
-      if (!nodes[i].is("Concat"))
-        for (const std::string& name : values_read(nodes[i])) last_read[name] = i + 1;
-    std::unordered_set<std::string> alive;
+      for (const std::string& name : values_read(nodes[i])) {
+        last_read[name] = i;
+        if (!nodes[i].is("Concat")) last_used[name] = i;
+      }
+    const auto later = [](const std::unordered_map<std::string, std::size_t>& last, const std::string& name,
+                          std::size_t i) {
+      const auto found = last.find(name);
+      return found != last.end() && found->second > i;
+    };
     const auto lives = [&](const std::string& name) {
       return !name.empty() && !roots_.is_constant(name) && shape_in(trace_, name) != nullptr;
     };
+    std::unordered_set<std::string> alive, was_cut;
     for (const ValueInfo& input : changed_.graph.inputs)
-      if (lives(input.name) && last_read.contains(input.name)) alive.insert(input.name);
+      if (lives(input.name)) alive.insert(input.name);
     std::vector<Cut> cuts;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       if (roots_.computes_constants(nodes[i])) continue;
       for (const std::string& output : nodes[i].outputs)
         if (lives(output)) alive.insert(output);
-      std::erase_if(alive, [&](const std::string& name) {
-        const auto last = last_read.find(name);
-        return last == last_read.end() || last->second <= i + 1;
-      });
+      std::erase_if(alive, [&](const std::string& name) { return !later(last_read, name, i); });
       const std::string& made = nodes[i].output(0);
-      if (alive.size() != 1 || !alive.contains(made)) continue;
+      if (!lives(made)) continue;
+      const bool alone = std::all_of(alive.begin(), alive.end(), [&](const std::string& name) {
+        return name == made || (was_cut.contains(name) && !later(last_used, name, i));
+      });
+      if (!alone) continue;
+      was_cut.insert(made);
       if (const std::string dense = counterpart(made); !dense.empty()) cuts.push_back({i, {made, dense}});
     }
     return cuts;
@@ -200,10 +209,11 @@ std::vector<BlockEnd> find_block_ends(const Model& dense, const Trace& dense_tra
   return Cutter(dense, dense_trace, changed, trace).ends();
 }
 
-std::vector<BlockEnd> every_nth(const std::vector<BlockEnd>& ends, std::size_t span, std::size_t first) {
+std::vector<BlockEnd> every_nth(const std::vector<BlockEnd>& ends, std::int64_t span) {
   std::vector<BlockEnd> kept;
+  const auto step = static_cast<std::size_t>(span);
   for (std::size_t i = 0; i < ends.size(); ++i)
-    if (i + 1 == ends.size() || (i >= first && (i - first) % span == 0)) kept.push_back(ends[i]);
+    if ((i + 1) % step == 0 || i + 1 == ends.size()) kept.push_back(ends[i]);
   return kept;
 }
 

@@ -21,7 +21,7 @@ struct BlockEnd {
 /// `dense_trace`, `trace`: of one run of both with the same inputs.
 [[nodiscard]] std::vector<BlockEnd> find_block_ends(const Model& dense, const Trace& dense_trace, const Model& changed,
                                                     const Trace& trace);
-/// Every `span`-th end from the `first` on, and the last.
-[[nodiscard]] std::vector<BlockEnd> every_nth(const std::vector<BlockEnd>& ends, std::size_t span, std::size_t first);
+/// Every `span`-th end, and the last.
+[[nodiscard]] std::vector<BlockEnd> every_nth(const std::vector<BlockEnd>& ends, std::int64_t span);
 
 }  // namespace pare

@@ -1,6 +1,8 @@
 // engine.h - what the library that holds torch offers to the one that does not.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,6 +12,9 @@
 
 namespace pare {
 
+/// Of the samples that a block is fitted on, the last of every eight only judges: no step sees it.
+inline constexpr std::size_t kJudgedEvery = 8;
+
 /// One part of a network, to be fitted to what it should give.
 struct BlockJob {
   Model block;                       ///< one output
@@ -18,21 +23,19 @@ struct BlockJob {
   std::set<std::string> frozen;      ///< stored tensors that stay as they are
   /// Steps are taken on batches as they come, not on samples drawn from all of them: the network spells its batch out.
   bool whole_batches = false;
-  std::int64_t steps = 200;
+  std::int64_t steps = 300;
   std::int64_t batch = 32;
-  double learning_rate = 1e-3;
-  double anchor = 0;
+  double learning_rate = 2e-3;
   int threads = 1;
   std::uint64_t seed = 0;
 };
 
-/// Errors: squared difference to the target over the target's squares, on every eighth sample, which no step has seen.
+/// Errors: squared difference to the target over the target's squares, on the samples that judge.
 struct BlockFit {
-  Model block;  ///< with new weights
+  Model block;  ///< with the weights of the step after which error_after was least
   double error_before = 0, error_after = 0;
   double seen_before = 0, seen_after = 0;  ///< the same on the samples that steps are taken on
   std::int64_t weights = 0;                ///< numbers that could change
-  std::int64_t step = 0;                   ///< after which the weights were best on the samples that judge
 };
 
 /// Implemented by libpare_train.so.

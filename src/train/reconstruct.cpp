@@ -7,7 +7,6 @@
 #include "core/parallel.h"
 #include "fit/output_error.h"
 #include "fit/sub_model.h"
-#include "pare/augment.h"
 #include "train/block_walk.h"
 #include "train/blocks.h"
 #include "train/engine.h"
@@ -22,10 +21,7 @@ constexpr double kSame = 1e-9;                        ///< relative squared erro
 struct Settings {
   std::int64_t samples = 0, steps = 0, batch = 0;
   double learning_rate = 0;
-  std::vector<std::size_t> spans;
-  std::string augment;
-  std::int64_t copies = 0;
-  double anchor = 0;
+  std::int64_t span = 1;
 };
 
 Settings read_settings(const StepOptions& options) {
@@ -33,10 +29,7 @@ Settings read_settings(const StepOptions& options) {
                     .steps = options.integer("steps"),
                     .batch = options.integer("batch"),
                     .learning_rate = options.number("lr"),
-                    .spans = {},
-                    .augment = options.word("augment"),
-                    .copies = options.integer("copies"),
-                    .anchor = options.number("anchor")};
+                    .span = options.integer("span")};
   const auto at_least = [](const char* name, double value, double low) {
     if (!(value >= low)) fail(ErrorCode::kInvalidArgument, "reconstruct: {}={} is less than {}", name, value, low);
   };
@@ -44,11 +37,7 @@ Settings read_settings(const StepOptions& options) {
   at_least("steps", static_cast<double>(settings.steps), 1);
   at_least("batch", static_cast<double>(settings.batch), 1);
   at_least("lr", settings.learning_rate, 1e-12);
-  for (const std::string& word : options.words("spans")) {
-    const int span = std::atoi(word.c_str());
-    at_least("spans", span, 1);
-    settings.spans.push_back(static_cast<std::size_t>(span));
-  }
+  at_least("span", static_cast<double>(settings.span), 1);
   return settings;
 }
 
@@ -56,6 +45,7 @@ Settings read_settings(const StepOptions& options) {
 struct Samples {
   std::vector<NamedTensors> batches;
   std::vector<std::int64_t> indices;
+  std::int64_t batch = 1;
   bool whole_batches = false;  ///< the network spells its batch out
   Trace dense, changed;
 };
@@ -82,12 +72,11 @@ NamedTensors read_inputs(const Model& model, const Dataset& data, std::span<cons
   return inputs;
 }
 
-Samples read_samples(const Model& dense, const Model& changed, const std::shared_ptr<const Dataset>& data_,
-                     const Settings& settings, const Context& context) {
-  const Dataset& data = *data_;
+Samples read_samples(const Model& dense, const Model& changed, const Dataset& data, std::int64_t count,
+                     const Context& context) {
   constexpr std::int64_t kBatchBytes = 128 << 20, kMost = 64;
   Samples samples;
-  const std::int64_t wanted = std::min(settings.samples, data.size());
+  const std::int64_t wanted = std::min(count, data.size());
   samples.indices = sample_indices(data.size(), wanted, context.seed);
   const auto fixed = fixed_batch(changed.graph.inputs);
   const std::int64_t first = fixed.value_or(1);
@@ -105,16 +94,12 @@ Samples read_samples(const Model& dense, const Model& changed, const std::shared
     for (const auto& [name, shape] : samples.dense.shapes) largest = std::max(largest, element_count(shape) * 4);
     size = std::clamp<std::int64_t>(kBatchBytes / largest, 1, std::min(kMost, wanted));
   }
-  const AugmentOptions augment = parse_augment(settings.augment);
-  for (std::int64_t copy = 0; copy <= (augment == AugmentOptions{} ? 0 : settings.copies); ++copy) {
-    const std::shared_ptr<const Dataset> shown =
-        copy == 0 ? data_ : augmented(data_, augment, context.seed * 7919 + static_cast<std::uint64_t>(copy));
-    for (std::int64_t at = 0; at < wanted; at += size) {
-      const std::int64_t rows = std::min(size, wanted - at);
-      if (samples.whole_batches && rows < size) break;
-      samples.batches.push_back(
-          read_inputs(changed, *shown, all.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows))));
-    }
+  samples.batch = size;
+  for (std::int64_t at = 0; at < wanted; at += size) {
+    const std::int64_t rows = std::min(size, wanted - at);
+    if (samples.whole_batches && rows < size) break;
+    samples.batches.push_back(
+        read_inputs(changed, data, all.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows))));
   }
   return samples;
 }
@@ -213,7 +198,6 @@ class Pass {
                  .steps = settings_.steps,
                  .batch = settings_.batch,
                  .learning_rate = settings_.learning_rate,
-                 .anchor = settings_.anchor,
                  .threads = working_threads(context_.session.threads),
                  .seed = context_.seed + block};
     const std::vector<NodeReason> refused = train_engine().refusals(job.block);
@@ -225,9 +209,8 @@ class Pass {
     }
     const BlockFit fit = train_engine().fit_block(job);
     if (fit.weights == 0) return skip("it has no weights of its own");
-    const std::string errors =
-        fmt::format("error {:.3g} -> {:.3g} (images of the fit: {:.3g} -> {:.3g}) {}", fit.error_before,
-                    fit.error_after, fit.seen_before, fit.seen_after, fit.step);
+    const std::string errors = fmt::format("error {:.3g} -> {:.3g} (images of the fit: {:.3g} -> {:.3g})",
+                                           fit.error_before, fit.error_after, fit.seen_before, fit.seen_after);
     if (!(fit.error_after < fit.error_before)) return skip("no better on images that no step saw: " + errors);
     store_weights(changed_.model(), fit.block);
     result.done.push_back({node_label(node, last), node.op_type, errors});
@@ -242,14 +225,28 @@ class Pass {
   BlockWalk dense_, changed_;
 };
 
+/// The samples that judge.
 std::shared_ptr<const Dataset> unseen(const std::shared_ptr<const Dataset>& data, const Samples& samples) {
-  constexpr std::size_t kHeldOut = 8;
-  const auto size = static_cast<std::size_t>(samples.whole_batches ? samples.batches[0].begin()->second.shape()[0] : 1);
+  const std::size_t size = samples.whole_batches ? static_cast<std::size_t>(samples.batch) : 1;
+  const std::size_t places = samples.whole_batches ? samples.batches.size() : samples.indices.size();
+  const std::size_t every = std::min(kJudgedEvery, places);
   std::vector<std::int64_t> indices;
-  const std::size_t every = std::min(kHeldOut, samples.indices.size() / size);
-  for (std::size_t i = 0; i < samples.indices.size(); ++i)
-    if (i / size % every == every - 1) indices.push_back(samples.indices[i]);
+  for (std::size_t place = every - 1; place < places; place += every)
+    for (std::size_t i = 0; i < size; ++i) indices.push_back(samples.indices[place * size + i]);
   return subset(data, std::move(indices));
+}
+
+void check_teacher_fits(const Model& model, const Model& dense) {
+  const auto names = [](const std::vector<ValueInfo>& values) {
+    std::vector<std::string> names;
+    for (const ValueInfo& value : values) names.push_back(value.name);
+    return names;
+  };
+  if (names(model.graph.inputs) != names(dense.graph.inputs) ||
+      names(model.graph.outputs) != names(dense.graph.outputs))
+    fail(ErrorCode::kInvalidArgument,
+         "reconstruct: the teacher has other inputs or outputs than the network\n  remedy: give the dense network that "
+         "this one was made from");
 }
 
 StepResult run(const Model& model, const StepOptions& options, Context& context) {
@@ -262,10 +259,12 @@ StepResult run(const Model& model, const StepOptions& options, Context& context)
     fail(ErrorCode::kInvalidArgument, "reconstruct: there are no images to fit on\n  remedy: give --data");
   const Model& dense = *context.teacher;
   const Settings settings = read_settings(options);
+  check_teacher_fits(model, dense);
   StepResult result;
   result.model = model;
-  const Samples samples = read_samples(dense, model, context.data, settings, context);
-  const std::vector<BlockEnd> ends = find_block_ends(dense, samples.dense, model, samples.changed);
+  const Samples samples = read_samples(dense, model, *context.data, settings.samples, context);
+  const std::vector<BlockEnd> ends =
+      every_nth(find_block_ends(dense, samples.dense, model, samples.changed), settings.span);
   if (ends.empty())
     fail(
         ErrorCode::kUnsupported,
@@ -274,8 +273,7 @@ StepResult run(const Model& model, const StepOptions& options, Context& context)
   const std::shared_ptr<const Dataset> judge = unseen(context.data, samples);
   const OutputError outputs(dense, *judge, judge->size(), context.seed, context.session);
   const double before = outputs.of(model);
-  for (const std::size_t span : settings.spans)
-    Pass(dense, result.model, every_nth(ends, span, span - 1), samples, settings, context).run(result);
+  Pass(dense, result.model, ends, samples, settings, context).run(result);
   const double after = outputs.of(result.model);
   result.figures["output_error_before"] = before;
   result.figures["output_error_after"] = after;
@@ -304,16 +302,13 @@ StepInfo reconstruct() {
       .options =
           {
               {"samples", Type::kInt, "512", {}, "images; every eighth only judges"},
-              {"steps", Type::kInt, "200", {}, "steps of Adam for each block"},
-              {"lr", Type::kNumber, "0.001", {}, "learning rate of the first step; falls to 0"},
+              {"steps", Type::kInt, "300", {}, "steps of Adam for each block"},
+              {"lr", Type::kNumber, "0.002", {}, "learning rate of the first step; falls to 0"},
               {"batch", Type::kInt, "32", {}, "samples for one step"},
-              {"augment", Type::kWord, "none", {}, "changes of the images in further copies: hflip, cifar, aerial"},
-              {"copies", Type::kInt, "3", {}, "changed copies of each image, with augment"},
-              {"anchor", Type::kNumber, "0", {}, "x"},
-              {"spans", Type::kWordList, "1", {}, "blocks fitted together, one pass for each number: 1,2"},
+              {"span", Type::kInt, "1", {}, "neighbouring blocks that are fitted as one"},
           },
       .run = run,
-      .words = "steps=200",
+      .words = "steps=300",
       .as_is = true,
   };
 }

@@ -1,5 +1,6 @@
 // A student and its teacher: the smallest lesson, step for step, and the pitfalls of section G.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "pare/measure.h"

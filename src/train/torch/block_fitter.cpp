@@ -16,8 +16,7 @@
 namespace pare {
 namespace {
 
-constexpr std::size_t kHeldOut = 8;   ///< every eighth sample judges
-constexpr std::int64_t kChecks = 10;  ///< how often it does so in a fit
+constexpr std::int64_t kChecks = 10;  ///< how often in a fit the samples that judge do so
 
 at::Tensor take_rows(const std::vector<const Tensor*>& from, const std::vector<std::int64_t>& rows) {
   Shape shape = from.front()->shape();
@@ -59,7 +58,7 @@ void BlockFitter::split() {
   }
   if (places.size() < 2)
     fail(ErrorCode::kInvalidArgument, "a block cannot be fitted to one sample alone\n  remedy: more samples");
-  const std::size_t every = std::min(kHeldOut, places.size());
+  const std::size_t every = std::min(kJudgedEvery, places.size());
   for (std::size_t i = 0; i < places.size(); ++i) (i % every == every - 1 ? held_out_ : seen_).push_back(places[i]);
   if (job_.whole_batches) {
     const std::int64_t size = std::max<std::int64_t>(1, job_.targets.front().shape()[0]);
@@ -123,11 +122,6 @@ BlockFit BlockFitter::run() {
   Rng rng(job_.seed);
   std::vector<Place> order;
   std::map<std::string, at::Tensor> best;
-  std::vector<at::Tensor> start;
-  for (const TrainedTensor& parameter : trained_) {
-    best[parameter.name] = parameter.tensor.detach().clone();
-    start.push_back(best[parameter.name]);
-  }
   fit.error_after = fit.error_before;
   std::size_t at = 0;
   for (std::int64_t step = 0; step < job_.steps; ++step) {
@@ -154,13 +148,10 @@ BlockFit BlockFitter::run() {
                    0);
     const c10::NoGradGuard no_gradient;
     for (const auto& [weight, mask] : masks_) weight.mul_(mask);
-    if (job_.anchor > 0)
-      for (std::size_t i = 0; i < trained_.size(); ++i) trained_[i].tensor.detach().lerp_(start[i], job_.anchor);
     if ((step + 1) * kChecks / job_.steps == step * kChecks / job_.steps) continue;
     const double now = error(held_out_);
     if (!(now < fit.error_after)) continue;
     fit.error_after = now;
-    fit.step = step + 1;
     for (const TrainedTensor& parameter : trained_) best[parameter.name] = parameter.tensor.detach().clone();
   }
   for (const auto& [name, tensor] : executor_.state())
