@@ -13,16 +13,7 @@ import sys
 import tempfile
 import time
 
-NORMALIZED = {"scale": 1 / 255, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-RAW = {"scale": 1}
-NETWORKS = {
-    "cifar10_resnet20": NORMALIZED,
-    "cifar10_resnet56": NORMALIZED,
-    "cifar10_vgg16_half": NORMALIZED,
-    "cifar10_mobilenet_v2": NORMALIZED,
-    "cifar10_mbconv_se": NORMALIZED,
-    "mlperf_tiny_resnet8_cifar10": RAW,
-}
+from common import NETWORKS
 
 
 def run(command):

@@ -36,7 +36,11 @@ struct CompressOptions {
   EvaluateOptions evaluate;
   /// Called on every candidate before it is measured: what travels in its metadata counts as its size.
   std::function<void(Model&)> finish;
-  bool thinner = true;                  ///< try fewer channels and blocks, and low rank, alone and before int8
+  bool thinner = true;  ///< try fewer channels and blocks, and low rank, alone and before int8
+  /// Seconds in all for training thinner networks that lose too much, with the original as teacher, on the calibration
+  /// data; 0: none.
+  double finetune_time_s = 0;
+  std::string augment = "none";         ///< of the images in that training: words of parse_augment (augment.h)
   std::vector<std::string> exclude;     ///< nodes that stay as they are
   std::filesystem::path original_path;  ///< the file that `original` was loaded from, to be timed and measured as it
                                         ///< is; empty: `original` is saved anew

@@ -10,11 +10,14 @@
 #include "cli/step_result.h"
 #include "cli/verb.h"
 #include "core/atomic_file.h"
+#include "core/duration.h"
 #include "core/fail.h"
 #include "core/words.h"
+#include "pare/augment.h"
 #include "pare/compress.h"
 #include "pare/inspect.h"
 #include "pare/model_io.h"
+#include "pare/train.h"
 #include "report/compress_text.h"
 #include "report/format.h"
 #include "report/json.h"
@@ -55,6 +58,14 @@ class Compress final : public Verb {
         ->group("Data");
     app.add_flag("!--same-widths", options_.thinner,
                  "Try no networks of fewer channels, blocks or ranks (int8 and exact rewrites alone; quicker)");
+    app.add_option(
+           "--finetune-time", finetune_time_,
+           "Train thinner networks that lose too much, with the original as teacher, for so long in all: 90s, 10m")
+        ->group("Search");
+    app.add_option("--augment", options_.augment,
+                   "Changes of the images in that training: cifar, aerial, crop4,hflip ...")
+        ->capture_default_str()
+        ->group("Search");
     app.add_option("--exclude", options_.exclude,
                    "Nodes that stay float: names, patterns or types, separated by commas")
         ->delimiter(',')
@@ -75,6 +86,12 @@ class Compress final : public Verb {
   int run(Shell& shell) override {
     options_.goal.max_drop = parse_share(max_drop_, "--max-drop");
     if (!max_size_.empty()) options_.goal.max_size_bytes = parse_bytes(max_size_, "--max-size");
+    if (!finetune_time_.empty()) {
+      options_.finetune_time_s = parse_duration(finetune_time_, "--finetune-time");
+      (void)parse_augment(options_.augment);
+      if (const TrainingAvailability training = training_available(); !training.available)
+        fail(ErrorCode::kUnsupported, "--finetune-time: {}", training.why);
+    }
     const Model model = open_model(model_);
     check_model(model);
     options_.session = run_.session();
@@ -207,7 +224,7 @@ class Compress final : public Verb {
       write_file_atomically(report_, report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
 
-  std::string model_, output_, max_drop_ = "0.5%", max_size_, report_, data_text_, evaluation_text_;
+  std::string model_, output_, max_drop_ = "0.5%", max_size_, finetune_time_, report_, data_text_, evaluation_text_;
   DataOptions data_;
   RunOptions run_;
   CompressOptions options_;

@@ -44,12 +44,20 @@ std::vector<std::vector<CandidateSpec>> thinner_specs(const Model& rewritten, co
   std::string common = fmt::format(" samples={}", options.calibration_samples);
   if (!options.exclude.empty()) common += " exclude=\"" + join(options.exclude, ",") + "\"";
   std::vector<std::vector<CandidateSpec>> families(2);
-  for (const char* speedup : {"1.2", "1.5", "2"})
+  std::vector<const char*> speedups = {"1.2", "1.5", "2"};
+  if (options.finetune_time_s > 0) speedups.push_back("3");  // too thin without training
+  for (const char* speedup : speedups)
     families[0].push_back({fmt::format("pruned {}x", speedup), fmt::format("prune speedup={}{}", speedup, common)});
   for (const char* speedup : {"1.2", "1.5"})
     families[1].push_back(
         {fmt::format("low rank {}x", speedup), fmt::format("factorize speedup={}{}", speedup, common)});
   return families;
+}
+
+std::string finetune_recipe(double seconds, const CompressOptions& options) {
+  constexpr int kMostEpochs = 30;  // more on few images would only learn them by heart
+  return fmt::format("finetune epochs={} time={:.0f}s augment={}", kMostEpochs, std::max(1.0, seconds),
+                     options.augment);
 }
 
 }  // namespace pare

@@ -20,4 +20,7 @@ struct CandidateSpec {
 [[nodiscard]] std::vector<std::vector<CandidateSpec>> thinner_specs(const Model& rewritten,
                                                                     const CompressOptions& options);
 
+/// Training of a thinner network for that many seconds.
+[[nodiscard]] std::string finetune_recipe(double seconds, const CompressOptions& options);
+
 }  // namespace pare

@@ -100,6 +100,7 @@ class Job {
       if (candidate.valid && candidate.accuracy && candidate.recipe.find("quantize int8") != std::string::npos &&
           (integers == nullptr || loss_of(candidate) < loss_of(*integers)))
         integers = &candidate;
+    finetune_left_s_ = options_.finetune_time_s;
     const std::string quantize =
         integers == nullptr ? "" : integers->recipe.substr(integers->recipe.find("quantize int8"));
     for (const std::vector<CandidateSpec>& family : thinner_specs(base, options_))
@@ -111,7 +112,12 @@ class Job {
   bool try_thinner(const Model& base, const CandidateSpec& spec, const std::string& quantize) {
     Candidate thinner = build(base, spec);
     measure(thinner);
-    const bool good = thinner.valid && thinner.accuracy && loss_of(thinner) <= options_.goal.max_drop;
+    if (thinner.valid && thinner.accuracy && !is_good(thinner) && finetune_left_s_ > 0) {
+      Candidate trained = finetune(base, thinner);
+      result_.candidates.push_back(std::move(thinner));
+      thinner = std::move(trained);
+    }
+    const bool good = is_good(thinner);
     if (good && !quantize.empty()) {
       Candidate both = build(thinner.model, {thinner.name + ", int8", quantize});
       measure(both);
@@ -123,15 +129,31 @@ class Job {
     return good;
   }
 
+  [[nodiscard]] bool is_good(const Candidate& candidate) const {
+    return candidate.valid && candidate.accuracy && loss_of(candidate) <= options_.goal.max_drop;
+  }
+
+  /// The thinner network after training, within its part of the time; the original teaches.
+  Candidate finetune(const Model& base, const Candidate& thinner) {
+    constexpr double kParts = 3;  // so many networks may be trained with all of the time
+    const double seconds = std::min(finetune_left_s_, options_.finetune_time_s / kParts);
+    Candidate trained =
+        build(thinner.model, {thinner.name + ", fine-tuned", finetune_recipe(seconds, options_)}, &base);
+    finetune_left_s_ -= seconds;
+    measure(trained);
+    return trained;
+  }
+
   [[nodiscard]] double loss_of(const Candidate& candidate) const {
     return loss(result_.evaluation, candidate.accuracy->difference);
   }
 
-  Candidate build(const Model& base, const CandidateSpec& spec) {
+  Candidate build(const Model& base, const CandidateSpec& spec, const Model* teacher = nullptr) {
     Candidate candidate;
     candidate.name = spec.name;
     candidate.recipe = spec.recipe;
     Context context{.data = calibration_, .session = options_.session, .seed = options_.seed, .progress = &progress_};
+    if (teacher != nullptr) context.teacher = std::make_shared<const Model>(*teacher);
     ProgressTask task(progress_, spec.name, 0, "");
     try {
       CheckedResult checked = run_recipe(base, spec.recipe, context);
@@ -200,6 +222,7 @@ class Job {
   fs::path folder_;
   Baseline baseline_;
   std::int64_t batch_ = 1;
+  double finetune_left_s_ = 0;
   CompressResult result_;
 };
 

@@ -42,9 +42,8 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& 
   const nlohmann::json json = {
       {"fingerprint", checkpoint.fingerprint},  {"step", checkpoint.step}, {"epochs", epochs},
       {"running", to_json(checkpoint.running)}, {"best", checkpoint.best}, {"best_epoch", checkpoint.best_epoch}};
-  Model model;
-  model.graph.name = "checkpoint";
-  model.set_opset(17);
+  Model model = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
+    checkpoint () => (int64[1] steps) <int64[1] done = {0}> { steps = Identity(done) })");
   model.set_metadata(kKey, json.dump());
   for (const auto& [name, tensor] : checkpoint.tensors) model.graph.initializers.set(name, tensor);
   save_model(model, path);
@@ -66,6 +65,7 @@ std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& path) {
                           .best_epoch = json.at("best_epoch")};
     for (const nlohmann::json& epoch : json.at("epochs")) checkpoint.epochs.push_back(epoch_from(epoch));
     for (const Initializers::Entry& entry : model.graph.initializers) checkpoint.tensors[entry.name] = entry.tensor;
+    checkpoint.tensors.erase("done");
     return checkpoint;
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorCode::kMalformedModel, "{} is a damaged checkpoint: {}\n  remedy: delete it and start again",

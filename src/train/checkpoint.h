@@ -23,7 +23,7 @@ struct Checkpoint {
   std::map<std::string, Tensor> tensors = {};
 };
 
-/// An ONNX file without nodes: tensors as initializers, the rest as metadata. Throws Error(kIo).
+/// An ONNX file: tensors as initializers, the rest as metadata, one node since there must be one. Throws Error(kIo).
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
 /// nullopt if there is no such file. Throws Error(kMalformedModel) if it is no checkpoint.
 [[nodiscard]] std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& path);

@@ -16,8 +16,8 @@ std::filesystem::path own_folder() {
   return std::filesystem::absolute(info.dli_fname).parent_path();
 }
 
-/// Names of torch are looked up in torch first: it carries its own BLAS and protobuf, which must not meet ours. (Address
-/// sanitizer does not allow that.)
+/// Names of torch are looked up in torch first: it carries its own BLAS and protobuf, which must not meet ours.
+/// (Address sanitizer does not allow that.)
 #ifdef __SANITIZE_ADDRESS__
 constexpr int kOpenMode = RTLD_NOW | RTLD_LOCAL;
 #else

@@ -1,5 +1,6 @@
 #include "train/train_options.h"
 
+#include "core/duration.h"
 #include "core/fail.h"
 #include "core/parallel.h"
 #include "core/words.h"
@@ -17,23 +18,6 @@ T chosen(const std::string& word, std::initializer_list<std::pair<const char*, T
 void in_range(const char* name, double value, double low, double high) {
   if (!(value >= low && value <= high))
     fail(ErrorCode::kInvalidArgument, "{}={} is not between {} and {}", name, value, low, high);
-}
-
-/// "90", "90s", "10m", "2h" in seconds.
-double parse_duration(const std::string& text) {
-  if (text.empty()) return 0;
-  std::size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  const double seconds = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : -1;
-  if (used == 0 || value <= 0 || seconds < 0)
-    fail(ErrorCode::kInvalidArgument, "time={} is no time\n  remedy: 90s, 10m, 2h", text);
-  return value * seconds;
 }
 
 }  // namespace
@@ -79,7 +63,7 @@ std::vector<OptionInfo> train_option_infos() {
 TrainOptions read_train_options(const StepOptions& options, const Context& context) {
   TrainOptions train;
   train.epochs = options.number("epochs");
-  train.time_limit_s = parse_duration(options.word("time"));
+  if (options.given("time")) train.time_limit_s = parse_duration(options.word("time"), "time");
   train.batch = options.integer("batch");
   train.optimizer = chosen<Optimizer>(
       options.word("optimizer"), {{"sgd", Optimizer::kSgd}, {"adam", Optimizer::kAdam}, {"adamw", Optimizer::kAdamW}});

@@ -13,8 +13,12 @@ namespace {
 constexpr std::uint64_t kSeed = 5;
 
 TrainOptions quick(double epochs = 20) {
-  return {
-      .epochs = epochs, .batch = 64, .optimizer = Optimizer::kAdam, .precision = Precision::kFloat32, .seed = kSeed};
+  return {.epochs = epochs,
+          .batch = 64,
+          .optimizer = Optimizer::kAdam,
+          .learning_rate = 0.01,
+          .precision = Precision::kFloat32,
+          .seed = kSeed};
 }
 
 double top1(const Model& model, const Dataset& data) {

@@ -14,7 +14,7 @@ float parameter(const std::vector<float>& parameters, std::size_t index, float f
 
 at::Tensor hard_sigmoid(const at::Tensor& x, double alpha, double beta) {
   if (std::abs(alpha - 1.0 / 6) < 1e-7 && beta == 0.5) return at::hardsigmoid(x);
-  return at::clamp(x * alpha + beta, 0, 1);
+  return at::hardtanh(x * alpha + beta, 0, 1);
 }
 
 /// The activation of that name, its parameters taken from attributes.
@@ -28,6 +28,13 @@ MakeKernel activation(const std::string& name, const std::vector<std::pair<std::
   };
 }
 
+/// Torch's hardtanh computes the same as its clamp, and its gradient in half the time.
+at::Tensor limited(const at::Tensor& x, const std::optional<at::Scalar>& low, const std::optional<at::Scalar>& high) {
+  if (!low && !high) return x;
+  if (x.is_floating_point() && low && high && low->toDouble() <= high->toDouble()) return at::hardtanh(x, *low, *high);
+  return at::clamp(x, low, high);
+}
+
 TorchKernel make_clip(const LowerInput& input) {
   std::optional<at::Scalar> low, high;
   if (input.node.find_attribute("min") != nullptr) low = input.node.float_or("min", 0);
@@ -35,7 +42,7 @@ TorchKernel make_clip(const LowerInput& input) {
   return [low, high](std::span<const at::Tensor> in, const PassOptions&) {
     const std::optional<at::Scalar> from = has_input(in, 1) ? in[1].item() : low;
     const std::optional<at::Scalar> to = has_input(in, 2) ? in[2].item() : high;
-    return Tensors{from || to ? at::clamp(in[0], from, to) : in[0]};
+    return Tensors{limited(in[0], from, to)};
   };
 }
 
@@ -91,7 +98,7 @@ Activation find_activation(const std::string& name, const std::vector<float>& pa
   if (name == "Clip")
     return [low = parameter(parameters, 0, std::numeric_limits<float>::lowest()),
             high = parameter(parameters, 1, std::numeric_limits<float>::max())](const at::Tensor& x) {
-      return at::clamp(x, low, high);
+      return limited(x, low, high);
     };
   if (name == "Elu") return [first](const at::Tensor& x) { return at::elu(x, first); };
   if (name == "Selu") return [first, second](const at::Tensor& x) { return at::elu(x, first, second); };

@@ -1,5 +1,7 @@
 // Conv, ConvTranspose, FusedConv: oneDNN's kernels; pads that differ between the two sides become a padding of their
 // own.
+#include <c10/core/GradMode.h>
+
 #include "core/fail.h"
 #include "train/lower/activations.h"
 #include "train/lower/window.h"
@@ -7,10 +9,25 @@
 namespace pare {
 namespace {
 
+bool needs_gradient(const at::Tensor& x, const at::Tensor& weight) {
+  return c10::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad());
+}
+
+/// The type that the convolution computes in. oneDNN has no fast gradient in bfloat16 for depthwise convolutions that
+/// stride or are larger than 3x3: it takes 5 to 100 times as long as in float32.
+at::ScalarType type_of(const SlidingWindow& window, const at::Tensor& x, const at::Tensor& weight,
+                       at::ScalarType asked) {
+  if (asked != at::kBFloat16 || window.groups == 1 || weight.size(1) != 1 || !needs_gradient(x, weight)) return asked;
+  const bool strides =
+      std::any_of(window.strides.begin(), window.strides.end(), [](auto stride) { return stride > 1; });
+  return strides || weight[0].numel() > 9 ? at::kFloat : asked;
+}
+
 at::Tensor convolve(const SlidingWindow& window, std::span<const at::Tensor> in, const PassOptions& pass) {
-  at::Tensor x = cast_to(in[0], pass.compute);
-  const at::Tensor weight = cast_to(in[1], pass.compute);
-  const at::Tensor bias = in.size() > 2 ? cast_to(in[2], pass.compute) : at::Tensor();
+  const at::ScalarType type = type_of(window, in[0], in[1], pass.compute);
+  at::Tensor x = cast_to(in[0], type);
+  const at::Tensor weight = cast_to(in[1], type);
+  const at::Tensor bias = in.size() > 2 ? cast_to(in[2], type) : at::Tensor();
   const auto axes = static_cast<std::size_t>(x.dim() - 2);
   const LowerInts pads = concrete_pads(window, x.sizes().slice(2), weight.sizes().slice(2));
   LowerInts even(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(axes));
@@ -18,8 +35,9 @@ at::Tensor convolve(const SlidingWindow& window, std::span<const at::Tensor> in,
     x = at::constant_pad_nd(x, torch_pads(pads));
     even.assign(axes, 0);
   }
-  return at::convolution(x, weight, bias, or_ones(window.strides, axes), even, or_ones(window.dilations, axes), false,
-                         LowerInts(axes, 0), window.groups);
+  return cast_to(at::convolution(x, weight, bias, or_ones(window.strides, axes), even, or_ones(window.dilations, axes),
+                                 false, LowerInts(axes, 0), window.groups),
+                 pass.compute);
 }
 
 TorchKernel make_conv(const LowerInput& input) {

@@ -31,7 +31,8 @@ struct PassOptions {
 
 /// Inputs in the node's order; an undefined tensor is an optional input left out. Outputs likewise. Integer tensors are
 /// computed as integers: shapes that a graph computes as it runs need no guessing. Running statistics (inputs 3 and 4
-/// of BatchNormalization) are changed in place.
+/// of BatchNormalization) are changed in place. QuantizeLinear hands on its integers as floats where a gradient passes:
+/// integer tensors of torch carry none.
 using TorchKernel = std::function<std::vector<at::Tensor>(std::span<const at::Tensor>, const PassOptions&)>;
 
 /// What a lowering is made from.

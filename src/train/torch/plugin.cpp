@@ -1,5 +1,6 @@
 // What libpare_train.so offers: the one door between torch and the rest.
 #include <c10/util/Exception.h>
+#include <malloc.h>
 
 #include "core/fail.h"
 #include "train/engine.h"
@@ -19,6 +20,14 @@ auto guarded(F&& work) {
   }
 }
 
+/// Activations come and go in every step: without this glibc maps and unmaps each large one anew, and the kernel fills
+/// it with zeros.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
 class TorchEngine final : public TrainEngine {
  public:
   std::vector<NodeReason> refusals(const Model& model) const override {
@@ -36,7 +45,7 @@ class TorchEngine final : public TrainEngine {
 }  // namespace
 
 extern "C" const TrainEngine* pare_train_engine() {
-  static const TorchEngine engine;
+  static const TorchEngine engine = (keep_freed_memory(), TorchEngine());
   return &engine;
 }
 

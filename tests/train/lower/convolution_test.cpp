@@ -15,6 +15,9 @@ TEST(LowerConvolution, ConvComputesWhatTheRuntimeDoes) {
       {"Conv<auto_pad = \"VALID\">(x, w)", {x, w}},
       {"Conv<group = 2, pads = [1, 1, 1, 1]>(x, w, b)", {x, some("w", {6, 2, 3, 3}), b}},
       {"Conv<group = 4>(x, w)", {x, some("w", {4, 1, 3, 3})}},
+      {"Conv<group = 4, strides = [2, 1], pads = [1, 1, 1, 1]>(x, w)", {x, some("w", {4, 1, 3, 3})}},
+      {"Conv<group = 4, pads = [2, 2, 2, 2]>(x, w)", {x, some("w", {4, 1, 5, 5})}},
+      {"Conv<group = 4>(x, w)", {x, some("w", {8, 1, 3, 3})}},
       {"Conv<pads = [1, 0]>(x, w)", {some("x", {2, 3, 9}), some("w", {4, 3, 3})}},
       {"Conv(x, w)", {some("x", {1, 2, 4, 4, 4}), some("w", {3, 2, 2, 2, 2})}},
   });
