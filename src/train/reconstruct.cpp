@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "fit/output_error.h"
 #include "fit/sub_model.h"
+#include "train/block_samples.h"
 #include "train/block_walk.h"
 #include "train/blocks.h"
 #include "train/engine.h"
@@ -39,69 +40,6 @@ Settings read_settings(const StepOptions& options) {
   at_least("lr", settings.learning_rate, 1e-12);
   at_least("span", static_cast<double>(settings.span), 1);
   return settings;
-}
-
-/// What both networks are run on.
-struct Samples {
-  std::vector<NamedTensors> batches;
-  std::vector<std::int64_t> indices;
-  std::int64_t batch = 1;
-  bool whole_batches = false;  ///< the network spells its batch out
-  Trace dense, changed;
-};
-
-bool takes_two(const Model& model, const NamedTensors& inputs, const SessionOptions& session) {
-  try {
-    const std::vector<Tensor> results = open_session(model, session)->run(inputs);
-    return std::all_of(results.begin(), results.end(),
-                       [](const Tensor& t) { return t.rank() > 0 && t.shape()[0] == 2; });
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-NamedTensors read_inputs(const Model& model, const Dataset& data, std::span<const std::int64_t> indices) {
-  const Batch batch = data.batch(indices);
-  NamedTensors inputs;
-  for (const ValueInfo& input : model.graph.inputs) {
-    const auto found = batch.inputs.find(input.name);
-    if (found == batch.inputs.end())
-      fail(ErrorCode::kInvalidArgument, "reconstruct: the data has nothing for the network's input '{}'", input.name);
-    inputs[input.name] = found->second;
-  }
-  return inputs;
-}
-
-Samples read_samples(const Model& dense, const Model& changed, const Dataset& data, std::int64_t count,
-                     const Context& context) {
-  constexpr std::int64_t kBatchBytes = 128 << 20, kMost = 64;
-  Samples samples;
-  const std::int64_t wanted = std::min(count, data.size());
-  samples.indices = sample_indices(data.size(), wanted, context.seed);
-  const auto fixed = fixed_batch(changed.graph.inputs);
-  const std::int64_t first = fixed.value_or(1);
-  if (wanted < 2 * first)
-    fail(ErrorCode::kInvalidArgument, "reconstruct: {} samples are too few for a network that takes {} at a time",
-         wanted, first);
-  const std::span<const std::int64_t> all(samples.indices);
-  const NamedTensors one = read_inputs(changed, data, all.first(static_cast<std::size_t>(first)));
-  samples.dense = trace_model(dense, one, 0);
-  samples.changed = trace_model(changed, one, 0);
-  std::int64_t size = first;
-  samples.whole_batches = fixed || !takes_two(changed, read_inputs(changed, data, all.first(2)), context.session);
-  if (!samples.whole_batches) {
-    std::int64_t largest = 1;
-    for (const auto& [name, shape] : samples.dense.shapes) largest = std::max(largest, element_count(shape) * 4);
-    size = std::clamp<std::int64_t>(kBatchBytes / largest, 1, std::min(kMost, wanted));
-  }
-  samples.batch = size;
-  for (std::int64_t at = 0; at < wanted; at += size) {
-    const std::int64_t rows = std::min(size, wanted - at);
-    if (samples.whole_batches && rows < size) break;
-    samples.batches.push_back(
-        read_inputs(changed, data, all.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows))));
-  }
-  return samples;
 }
 
 /// Squared difference over the squares of the second.
@@ -147,7 +85,7 @@ void store_weights(Model& model, const Model& block) {
 /// Fits the blocks between the given ends one after the other.
 class Pass {
  public:
-  Pass(const Model& dense, const Model& model, const std::vector<BlockEnd>& ends, const Samples& samples,
+  Pass(const Model& dense, const Model& model, const std::vector<BlockEnd>& ends, const BlockSamples& samples,
        const Settings& settings, const Context& context)
       : ends_(ends),
         samples_(samples),
@@ -207,7 +145,17 @@ class Pass {
       job.inputs.push_back(changed_.inputs(block, batch));
       job.targets.push_back(dense_.end(block, batch));
     }
-    const BlockFit fit = train_engine().fit_block(job);
+    BlockFit fit;
+    try {
+      fit = train_engine().fit_block(job);
+      if (fit.weights > 0 && !(fit.error_after < fit.error_before)) {
+        job.learning_rate /= 4;  // wide blocks learn the images by heart: smaller steps stay nearer to where they were
+        fit = train_engine().fit_block(job);
+      }
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgument && error.code() != ErrorCode::kUnsupported) throw;
+      return skip(error.what());
+    }
     if (fit.weights == 0) return skip("it has no weights of its own");
     const std::string errors = fmt::format("error {:.3g} -> {:.3g} (images of the fit: {:.3g} -> {:.3g})",
                                            fit.error_before, fit.error_after, fit.seen_before, fit.seen_after);
@@ -219,22 +167,11 @@ class Pass {
   }
 
   std::vector<BlockEnd> ends_;
-  const Samples& samples_;
+  const BlockSamples& samples_;
   const Settings& settings_;
   const Context& context_;
   BlockWalk dense_, changed_;
 };
-
-/// The samples that judge.
-std::shared_ptr<const Dataset> unseen(const std::shared_ptr<const Dataset>& data, const Samples& samples) {
-  const std::size_t size = samples.whole_batches ? static_cast<std::size_t>(samples.batch) : 1;
-  const std::size_t places = samples.whole_batches ? samples.batches.size() : samples.indices.size();
-  const std::size_t every = std::min(kJudgedEvery, places);
-  std::vector<std::int64_t> indices;
-  for (std::size_t place = every - 1; place < places; place += every)
-    for (std::size_t i = 0; i < size; ++i) indices.push_back(samples.indices[place * size + i]);
-  return subset(data, std::move(indices));
-}
 
 void check_teacher_fits(const Model& model, const Model& dense) {
   const auto names = [](const std::vector<ValueInfo>& values) {
@@ -262,7 +199,7 @@ StepResult run(const Model& model, const StepOptions& options, Context& context)
   check_teacher_fits(model, dense);
   StepResult result;
   result.model = model;
-  const Samples samples = read_samples(dense, model, *context.data, settings.samples, context);
+  const BlockSamples samples = read_block_samples(dense, model, *context.data, settings.samples, context);
   const std::vector<BlockEnd> ends =
       every_nth(find_block_ends(dense, samples.dense, model, samples.changed), settings.span);
   if (ends.empty())
@@ -270,7 +207,7 @@ StepResult run(const Model& model, const StepOptions& options, Context& context)
         ErrorCode::kUnsupported,
         "reconstruct: the two networks have no value in common\n  remedy: is the teacher the network that this one was "
         "made from?");
-  const std::shared_ptr<const Dataset> judge = unseen(context.data, samples);
+  const std::shared_ptr<const Dataset> judge = judging_samples(context.data, samples);
   const OutputError outputs(dense, *judge, judge->size(), context.seed, context.session);
   const double before = outputs.of(model);
   Pass(dense, result.model, ends, samples, settings, context).run(result);

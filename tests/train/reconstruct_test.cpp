@@ -175,6 +175,19 @@ TEST(Reconstruct, AWeightThatOtherBlocksReadStays) {
   EXPECT_TRUE(result.result.model.graph.initializers.find("b0")->same_as(*narrow.graph.initializers.find("b0")));
 }
 
+TEST(Reconstruct, ABlockThatCannotBeTrainedThroughIsSkippedAndTheNextOneFitted) {
+  Model dense = residual(12), narrow = residual(6);
+  for (Model* model : {&dense, &narrow})
+    for (Node& node : model->graph.nodes)
+      if (node.output(0) == "c")
+        node = model_from_text(R"(<ir_version: 8, opset_import: ["" : 17]>
+g (float[N] a) => (float[N] c) { c = Hardmax<axis = 1>(a) })")
+                   .graph.nodes[0];
+  const CheckedResult result = rebuilt(narrow, dense, {{"steps", "40"}});
+  EXPECT_THAT(reasons(result.result.skipped), HasSubstr("no gradient is known"));
+  EXPECT_THAT(reasons(result.result.done), HasSubstr("Gemm"));
+}
+
 TEST(Reconstruct, TakesNetworksOfAFixedBatch) {
   const CheckedResult result = rebuilt(residual(6, "4"), residual(12, "4"), {{"steps", "20"}}, images(64));
   EXPECT_LT(result.result.figures.at("output_error_after"), 0.9 * result.result.figures.at("output_error_before"));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/fail.h"
 #include "core/random.h"
@@ -122,7 +123,7 @@ BlockFit BlockFitter::run() {
   Rng rng(job_.seed);
   std::vector<Place> order;
   std::map<std::string, at::Tensor> best;
-  fit.error_after = fit.error_before;
+  fit.error_after = std::numeric_limits<double>::infinity();
   std::size_t at = 0;
   for (std::int64_t step = 0; step < job_.steps; ++step) {
     std::vector<Place> drawn;
