@@ -4,6 +4,7 @@
 
 #include "core/fail.h"
 #include "train/engine.h"
+#include "train/torch/block_fitter.h"
 #include "train/torch/trainer.h"
 
 namespace pare {
@@ -35,6 +36,9 @@ class TorchEngine final : public TrainEngine {
   TrainResult train(const Model& student, const Model* teacher, const std::shared_ptr<const Dataset>& data,
                     const TrainOptions& options, ProgressSink& progress) const override {
     return guarded([&] { return Trainer(student, teacher, data, options, progress).run(); });
+  }
+  BlockFit fit_block(const BlockJob& job) const override {
+    return guarded([&] { return BlockFitter(job).run(); });
   }
 };
 
