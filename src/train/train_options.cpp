@@ -178,7 +178,7 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   in_range("hard-weight", train.hard_weight, 0, 1);
   in_range("feature-weight", train.feature_weight, 0, 1e6);
   in_range("local-workers", train.workers.local_count, 1, 1024);
-  in_range("worker-timeout", train.workers.timeout_s, 1, 86400);
+  in_range("worker-timeout", train.workers.timeout_s, 0.01, 86400);
   in_range("validation", train.validation, 0, 0.9);
   in_range("patience", static_cast<double>(train.patience), 0, 1e6);
   if (train.patience > 0 && train.validation == 0)

@@ -172,7 +172,7 @@ TEST_F(SharedTraining, TogetherTheyTrainAsOneDoesWithTheWholeBatch) {
 }
 
 TEST_F(SharedTraining, ALostOneEndsTheRunWithAMessageAndACheckpoint) {
-  const std::string shared = command("--epochs 3000 -o " + path("out.onnx"));
+  const std::string shared = command("--epochs 3000 --worker-timeout 15 -o " + path("out.onnx"));
   const int port = free_port();
   Process first(folder_, "first", shared, place(0, 2, port)), second(folder_, "second", shared, place(1, 2, port));
   for (const auto start = Clock::now(); losses(first.err()).size() < 3 && seconds_since(start) < 60;)
@@ -225,7 +225,7 @@ TEST_F(SharedTraining, WhoTrainsSomethingElseIsTold) {
 }
 
 TEST_F(SharedTraining, AMissingOneIsNamed) {
-  Process first(folder_, "first", command("--epochs 2 --worker-timeout 1 -o " + path("out.onnx")),
+  Process first(folder_, "first", command("--epochs 2 --worker-timeout 0.2 -o " + path("out.onnx")),
                 place(0, 2, free_port()));
   EXPECT_EQ(first.wait(40), 1);
   EXPECT_THAT(first.err(), HasSubstr("rank 1 of 2 did not come"));

@@ -33,11 +33,14 @@ constexpr Milliseconds kRollCall{3000};  ///< for the survivors to say that they
 
 Milliseconds milliseconds(double seconds) { return Milliseconds(static_cast<std::int64_t>(seconds * 1000)); }
 
-/// The first line of a message of torch, without its stack.
+/// What torch or gloo says, without its stack, the place in its source, and its advice.
 std::string reason_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
-  return text.substr(0, text.find('\n'));
+  std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  text.resize(std::min(text.find('\n'), text.size()));
+  text.resize(std::min(text.find(". This is typically"), text.size()));
+  if (text.starts_with('[') && text.find("] ") != std::string::npos) text.erase(0, text.find("] ") + 2);
+  return text;
 }
 
 /// The address of this machine from which `host` is reached: what the others can connect to. (A machine's own name
@@ -82,11 +85,11 @@ std::vector<std::uint8_t> bytes_of(const std::string& text) { return {text.begin
 struct ProcessGroup::Connection {
   explicit Connection(const Workers& given) : workers(given) {}
 
-  void join() {
+  void join(const ProgressSink& progress) {
     const std::string own = own_address(workers.host, workers.port);
     open_store();
     store->set(key("here", workers.rank), bytes_of(own));
-    wait_for_all();
+    wait_for_all(progress);
     check_addresses(own);
     auto options = c10d::ProcessGroupGloo::Options::create(milliseconds(workers.timeout_s));
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(own));
@@ -109,19 +112,18 @@ struct ProcessGroup::Connection {
     if (!workers.store.empty()) store = c10::make_intrusive<c10d::PrefixStore>(workers.store, store);
   }
 
-  void wait_for_all() {
-    std::vector<std::string> keys;
-    for (int rank = 0; rank < workers.count; ++rank) keys.push_back(key("here", rank));
+  void wait_for_all(const ProgressSink& progress) {
     const double seconds = workers.timeout_s * kJoinFactor;
-    try {
-      store->wait(keys, milliseconds(seconds));
-    } catch (const std::exception& error) {
-      const std::vector<int> missing = silent("here");
-      fail(ErrorCode::kIo,
-           "workers: {} of {} did not come to {}:{} within {:.0f} s\n  remedy: start {} with the same "
-           "MASTER_ADDR, MASTER_PORT and WORLD_SIZE ({})",
-           ranks_text(missing), workers.count, workers.host, workers.port, seconds, missing.size() == 1 ? "it" : "them",
-           reason_of(error));
+    const auto end = Clock::now() + milliseconds(seconds);
+    for (std::vector<int> missing = silent("here"); !missing.empty(); missing = silent("here")) {
+      if (progress.cancelled()) fail(ErrorCode::kInterrupted, "interrupted while {} did not come", ranks_text(missing));
+      if (Clock::now() > end)
+        fail(ErrorCode::kIo,
+             "workers: {} of {} did not come to {}:{} within {:.0f} s\n  remedy: start {} with the same MASTER_ADDR, "
+             "MASTER_PORT and WORLD_SIZE",
+             ranks_text(missing), workers.count, workers.host, workers.port, seconds,
+             missing.size() == 1 ? "it" : "them");
+      std::this_thread::sleep_for(Milliseconds(50));
     }
   }
 
@@ -168,7 +170,7 @@ struct ProcessGroup::Connection {
       }
     }
     const std::string who = missing.empty() ? "a connection" : ranks_text(missing);
-    throw WorkerLost(who, fmt::format("rank {}: {} was lost ({})", workers.rank, who, reason_of(error)));
+    throw WorkerLost(who, reason_of(error));
   }
 
   template <class F>
@@ -199,7 +201,7 @@ struct ProcessGroup::Connection {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 };
 
-ProcessGroup::ProcessGroup(const Workers& workers)
+ProcessGroup::ProcessGroup(const Workers& workers, const ProgressSink& progress)
     : workers_(workers), connection_(std::make_unique<Connection>(workers_)) {
   if (workers.count < 2 || workers.rank < 0 || workers.rank >= workers.count || workers.host.empty() ||
       workers.port <= 0 || workers.port > 65535 || !(workers.timeout_s > 0))
@@ -207,7 +209,7 @@ ProcessGroup::ProcessGroup(const Workers& workers)
          workers.count, workers.host, workers.port);
   FLAGS_caffe2_log_level = 3;  // torch tells of closed connections on stderr; here they are errors with a remedy
   try {
-    connection_->join();
+    connection_->join(progress);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -8,26 +8,30 @@
 #include <vector>
 
 #include "pare/error.h"
+#include "pare/progress.h"
 #include "pare/train.h"
 
 namespace pare {
 
-/// Somebody is gone: "rank 1", "ranks 1 and 3".
+/// Somebody is gone.
 class WorkerLost final : public Error {
  public:
-  WorkerLost(std::string who, const std::string& message) : Error(ErrorCode::kIo, message), who_(std::move(who)) {}
-  [[nodiscard]] const std::string& who() const noexcept { return who_; }
+  WorkerLost(std::string who, std::string reason)
+      : Error(ErrorCode::kIo, who + " was lost (" + reason + ")"), who_(std::move(who)), reason_(std::move(reason)) {}
+  [[nodiscard]] const std::string& who() const noexcept { return who_; }  ///< "rank 1", "ranks 1, 3"
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
 
  private:
-  std::string who_;
+  std::string who_, reason_;
 };
 
 /// torch's process group over gloo (TCP). Every rank makes the same calls in the same order. Each throws WorkerLost
 /// when another process is gone (at once if its connection closes, after Workers::timeout_s if it is silent).
 class ProcessGroup {
  public:
-  /// Waits until all have come, ten times as long as for a silent one. Throws Error(kIo) naming those that have not.
-  explicit ProcessGroup(const Workers& workers);
+  /// Waits until all have come, ten times as long as for a silent one. Throws Error(kIo) naming those that have not,
+  /// Error(kInterrupted) when `progress` is cancelled meanwhile.
+  explicit ProcessGroup(const Workers& workers, const ProgressSink& progress = silent_progress());
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;

@@ -9,7 +9,7 @@
 namespace pare {
 
 void Trainer::join_workers() {
-  group_ = std::make_unique<ProcessGroup>(options_.workers);
+  group_ = std::make_unique<ProcessGroup>(options_.workers, progress_);
   gradient_sum_.emplace(with_adapters());
   // 53 bits: a double holds them.
   const auto own = static_cast<double>(std::hash<std::string>{}(fingerprint()) >> 11);
@@ -57,15 +57,13 @@ void Trainer::meet_after_epoch() {
 void Trainer::end_without(const WorkerLost& lost) {
   if (is_first()) save();
   if (progress_.cancelled()) fail(ErrorCode::kInterrupted, "training was interrupted at step {}", state_.step);
-  const std::string what = lost.what();
-  const std::string where = fmt::format(" at step {} of {}", state_.step + 1, total_steps_);
+  const std::string what = fmt::format("{}{} was lost at step {} of {} ({})",
+                                       is_first() ? "" : fmt::format("rank {}: ", options_.workers.rank), lost.who(),
+                                       state_.step + 1, total_steps_, lost.reason());
   if (options_.checkpoint.empty())
-    fail(ErrorCode::kIo, "{}{}; nothing is saved\n  remedy: start again, with checkpoint=FILE", what, where);
-  if (is_first())
-    fail(ErrorCode::kIo, "{}{}; the state is saved in {}\n  remedy: start all of them again with --resume", what, where,
-         options_.checkpoint.string());
-  fail(ErrorCode::kIo, "{}{}; rank 0 saves the state in {}\n  remedy: start all of them again with --resume", what,
-       where, options_.checkpoint.string());
+    fail(ErrorCode::kIo, "{}; nothing is saved\n  remedy: start again, with checkpoint=FILE", what);
+  fail(ErrorCode::kIo, "{}; {} {}\n  remedy: start all of them again with --resume", what,
+       is_first() ? "the state is saved in" : "the state is what rank 0 saved last in", options_.checkpoint.string());
 }
 
 }  // namespace pare
