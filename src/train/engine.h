@@ -25,7 +25,7 @@ struct BlockJob {
   bool whole_batches = false;
   std::int64_t steps = 300;
   std::int64_t batch = 32;
-  double learning_rate = 2e-3;
+  double learning_rate = 1e-3;
   int threads = 1;
   std::uint64_t seed = 0;
 };

@@ -240,7 +240,7 @@ StepInfo reconstruct() {
           {
               {"samples", Type::kInt, "512", {}, "images; every eighth only judges"},
               {"steps", Type::kInt, "300", {}, "steps of Adam for each block"},
-              {"lr", Type::kNumber, "0.002", {}, "learning rate of the first step; falls to 0"},
+              {"lr", Type::kNumber, "0.001", {}, "learning rate of the first step; falls to 0"},
               {"batch", Type::kInt, "32", {}, "samples for one step"},
               {"span", Type::kInt, "1", {}, "neighbouring blocks that are fitted as one"},
           },
