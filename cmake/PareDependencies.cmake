@@ -62,8 +62,8 @@ if(PARE_WITH_TORCH)
   target_link_libraries(pare_libtorch INTERFACE -Wl,--push-state,--no-as-needed "${PARE_TORCH_ROOT}/lib/libcudart.so.13"
     "${PARE_TORCH_ROOT}/lib/libcupti.so.13" "${PARE_TORCH_ROOT}/lib/libgomp.so.1" "${PARE_TORCH_ROOT}/lib/libc10.so"
     "${PARE_TORCH_ROOT}/lib/libtorch_cpu.so" -Wl,--pop-state)
-  # The wheel holds gloo's code, not its headers: src/train/torch/gloo_names.h declares what torch's own header names of it.
+  # The wheel holds gloo's code, not its headers: gloo_names.h declares what torch's own header names of it.
   foreach(header algorithm common/error context rendezvous/store transport/device)
-    file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/gloo/gloo/${header}.h" CONTENT "#include \"train/torch/gloo_names.h\"\n")
+    file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/gloo/gloo/${header}.h" CONTENT "#include \"${CMAKE_CURRENT_LIST_DIR}/gloo_names.h\"\n")
   endforeach()
 endif()
