@@ -1,5 +1,6 @@
 // The command `pare`: finds the verb, runs it, turns errors into messages and exit codes.
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 
@@ -99,6 +100,8 @@ int run(int count, char** words) {
 }  // namespace pare
 
 int main(int count, char** words) {
+  setenv("OMP_WAIT_POLICY", "passive",
+         0);  // torch's idle threads sleep: spinning takes the core from what they wait for
   try {
     return pare::run(count, words);
   } catch (const pare::Error& error) {

@@ -37,9 +37,10 @@ class Trainer {
   void meet_after_epoch();
   [[noreturn]] void end_without(const WorkerLost& lost);
   [[nodiscard]] bool is_first() const { return options_.workers.rank == 0; }
-  void choose_precision();
+  /// The precision and the number of threads whose step is fastest at this time on this machine.
+  void choose_pace();
   void find_rate();
-  [[nodiscard]] double seconds_per_step(at::ScalarType compute, const TorchBatch& batch);
+  [[nodiscard]] double seconds_per_step(at::ScalarType compute, const TorchBatch& batch, double to_beat);
   void train_epoch(std::int64_t epoch, ProgressTask& task);
   void train_batch(const Batch& batch, const std::vector<std::int64_t>& indices);
   [[nodiscard]] LossParts backward(TorchBatch batch, const std::vector<std::int64_t>& indices);
