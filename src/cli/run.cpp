@@ -21,9 +21,9 @@ class Run final : public Verb {
     app.add_option("--recipe", job_.recipe, "Steps separated by ';', options as name=value")->required();
     app.add_option("-o,--out", job_.output, "Where the result goes")->required();
     app.add_flag("--strict", job_.strict, "Skipped nodes are an error");
-    app.add_option(
-        "--teacher", job_.teacher,
-        "The ONNX file that finetune and distill learn from (default: the model that the recipe began with)");
+    app.add_option("--teacher", job_.teacher,
+                   "The ONNX file that finetune, distill and reconstruct learn from (default: the model that the "
+                   "recipe began with)");
     declare_data(app, job_.data, false);
     app.add_flag("--set-aside", job_.data.set_aside,
                  "Leave out the samples that pare compress without --eval measures on")

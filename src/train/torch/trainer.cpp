@@ -27,8 +27,10 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 constexpr std::int64_t kSmallestNormBatch = 64;  ///< statistics of fewer samples are too noisy to train with
 
 /// A quantized network is near its end: large steps would lead away from where its ranges fit.
-double default_rate(const TrainOptions& options) {
-  return (options.optimizer == Optimizer::kSgd ? 0.05 : 1e-3) * (options.quantization_aware ? 0.1 : 1);
+/// Without BatchNormalization (folded before pruning, gone in a quantized network) nothing tames large steps.
+double default_rate(const TrainOptions& options, bool has_batchnorm) {
+  if (options.optimizer != Optimizer::kSgd) return options.quantization_aware ? 1e-4 : 1e-3;
+  return options.quantization_aware ? 0.005 : has_batchnorm ? 0.05 : 0.01;
 }
 
 ExecutorOptions executor_options(const TrainOptions& options, const Objective& objective) {
@@ -75,7 +77,7 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
          "trains them; or train the float network and quantize it afterwards",
          with_commas(student_.integer_weights()));
   at::set_num_threads(std::max(1, options_.threads / std::max(1, options_.workers.local_count)));
-  rate_ = options_.learning_rate.value_or(default_rate(options_));
+  rate_ = options_.learning_rate.value_or(default_rate(options_, student_.has_batchnorm()));
   const AugmentOptions augment = parse_augment(options_.augment);
   if (teacher != nullptr) {
     const std::string figure = check_teacher(*teacher, data_.train, options_.threads, options_.seed);

@@ -96,7 +96,7 @@ TEST(ProcessGroup, WhoGoesWithoutAWordIsNamed) {
 }
 
 TEST(ProcessGroup, WhoDoesNotComeIsNamed) {
-  std::vector<Workers> all = workers_of(3, 0.05);
+  std::vector<Workers> all = workers_of(3, 0.3);
   all.pop_back();
   const auto errors = together(all, [](const Workers& own) { ProcessGroup group(own); });
   EXPECT_THAT(errors[0], HasSubstr("rank 2 of 3 did not come"));
