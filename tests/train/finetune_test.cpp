@@ -1,4 +1,5 @@
 // Training runs on small networks: what they learn, keep, and refuse.
+#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -148,6 +149,16 @@ TEST(Finetune, AResumedRunEndsLikeOneThatWasNotStopped) {
     expect_error([&] { (void)train_model(start, nullptr, data, other); }, ErrorCode::kInvalidArgument,
                  {"another run", "remedy"});
   }
+}
+
+TEST(Finetune, EndsWithinTheTimeThatItIsGiven) {
+  TrainOptions options = quick(100'000);
+  options.time_limit_s = 1;
+  const auto start = std::chrono::steady_clock::now();
+  const TrainResult result = train_model(perceptron(8, 16, 4, kSeed), nullptr, labelled_points(256, 8, 4, 1), options);
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 10);
+  EXPECT_GT(result.steps, 25);
+  EXPECT_LT(result.epochs.back().learning_rate, 0.5 * result.learning_rate);  // the schedule came to its end
 }
 
 TEST(Finetune, KeepsTheBestEpochAndStopsEarly) {

@@ -259,17 +259,22 @@ void Trainer::train_epoch(std::int64_t epoch, ProgressTask& task) {
     }
     if (!options_.checkpoint.empty() && seconds_since(saved_) > options_.checkpoint_every_s) save();
     if (options_.time_limit_s > 0) fit_to_time();
+    if (state_.step >= total_steps_) break;
   }
 }
 
 void Trainer::fit_to_time() {
-  constexpr std::int64_t kMeasured = 10;  // steps that are timed before the schedule is fitted
-  if (state_.step != kMeasured) return;
-  double each = seconds_since(started_) / static_cast<double>(kMeasured);
-  if (group_) each = group_->of_first({each}).front();
-  const auto possible = static_cast<std::int64_t>(options_.time_limit_s / each);
+  constexpr std::int64_t kFirst = 5, kLast = 25;  // steps between which the time is taken: the first ones are slow
+  const std::int64_t done = state_.step - first_step_;
+  if (done == kFirst) timed_from_ = Clock::now();
+  if (done < kLast && !group_ && seconds_since(started_) > options_.time_limit_s) total_steps_ = state_.step;
+  if (done != kLast) return;
+  const double each = seconds_since(timed_from_) / static_cast<double>(kLast - kFirst);
+  const double left = std::max(0.0, options_.time_limit_s - seconds_since(started_));
+  std::int64_t possible = state_.step + static_cast<std::int64_t>(left / each);
+  if (group_) possible = static_cast<std::int64_t>(group_->of_first({static_cast<double>(possible)}).front());
   if (possible >= total_steps_) return;
-  total_steps_ = std::max(possible, kMeasured + 1);
+  total_steps_ = std::max(possible, state_.step + 1);
   result_.notes.push_back(fmt::format("{:.1f} epochs fit into {:.0f} s",
                                       static_cast<double>(total_steps_) / static_cast<double>(steps_per_epoch_),
                                       options_.time_limit_s));
@@ -368,7 +373,7 @@ std::string Trainer::fingerprint() const {
   for (const TrainedTensor& parameter : student_.parameters())
     names += parameter.name + shape_text(parameter.tensor.sizes().vec());
   return fmt::format("{:x} {} {} {} {} {} {} {}", std::hash<std::string>{}(names), data_.train->fingerprint(),
-                     options_.batch, options_.seed, total_steps_, augment_text(parse_augment(options_.augment)),
+                     options_.batch, options_.seed, options_.epochs, augment_text(parse_augment(options_.augment)),
                      objective_.description(), static_cast<int>(options_.optimizer));
 }
 
@@ -434,6 +439,7 @@ TrainResult Trainer::train() {
   if (options_.find_learning_rate) find_rate();
   restore();
   if (group_) share_state();
+  first_step_ = state_.step;
   if (result_.kept_zeros > 0)
     result_.notes.push_back(fmt::format("{} weights are 0 and stay 0", with_commas(result_.kept_zeros)));
   {

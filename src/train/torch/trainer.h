@@ -74,7 +74,8 @@ class Trainer {
   std::map<std::string, at::Tensor> best_;                ///< weights of the best epoch
   Checkpoint state_;                                      ///< figures; tensors only while saving
   TrainResult result_;
-  std::chrono::steady_clock::time_point started_, saved_;
+  std::int64_t first_step_ = 0;  ///< of this process: above 0 after a resume
+  std::chrono::steady_clock::time_point started_, saved_, timed_from_;
 };
 
 }  // namespace pare
