@@ -76,11 +76,11 @@ struct Inspection {
 };
 
 struct InspectOptions {
-  std::int64_t batch = 1;                       ///< for a symbolic first dimension
-  std::int64_t image_size = 0;                  ///< for all other symbolic dimensions; 0: they stay open
-  std::map<std::string, std::int64_t> symbols;  ///< sizes by symbol ("H"), before batch and image_size
-  std::map<std::string, Shape> input_shapes;    ///< by input name, before anything else
-  const Trace* trace = nullptr;                 ///< shapes of a real run: used instead of inference
+  std::int64_t batch = 1;                            ///< for a symbolic first dimension
+  std::int64_t image_size = 0;                       ///< for all other symbolic dimensions; 0: they stay open
+  std::map<std::string, std::int64_t> symbols = {};  ///< sizes by symbol ("H"), before batch and image_size
+  std::map<std::string, Shape> input_shapes = {};    ///< by input name, before anything else
+  const Trace* trace = nullptr;                      ///< shapes of a real run: used instead of inference
 };
 
 /// What cannot be told is left open and noted. Throws Error(kMalformedModel) on an attribute of the wrong type.

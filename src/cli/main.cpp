@@ -100,8 +100,8 @@ int run(int count, char** words) {
 }  // namespace pare
 
 int main(int count, char** words) {
-  setenv("OMP_WAIT_POLICY", "passive",
-         0);  // torch's idle threads sleep: spinning takes the core from what they wait for
+  // torch's idle threads sleep: spinning takes the core from what they wait for.
+  setenv("OMP_WAIT_POLICY", "passive", 0);
   try {
     return pare::run(count, words);
   } catch (const pare::Error& error) {

@@ -38,9 +38,9 @@ struct RankCandidate {
 
 struct RankCandidateOptions {
   std::string kind = "auto";
-  bool every_kind = false;                ///< auto: not only those that save most MACs
-  bool above_break_even = false;          ///< ranks up to the full one
-  std::vector<std::string> user_reasons;  ///< by node, "" where the user has nothing against it
+  bool every_kind = false;                     ///< auto: not only those that save most MACs
+  bool above_break_even = false;               ///< ranks up to the full one
+  std::vector<std::string> user_reasons = {};  ///< by node, "" where the user has nothing against it
 };
 
 struct RankCandidates {

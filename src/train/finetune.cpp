@@ -1,11 +1,21 @@
 // finetune - trains a network on, from labels, and from what it was before it was compressed.
+#include "core/fail.h"
 #include "train/steps.h"
 #include "train/train_options.h"
 
 namespace pare {
 namespace {
 
+/// What only a teacher gives a meaning to is not left aside without a word.
+void refuse_without_teacher(const StepOptions& options) {
+  for (const char* name : {"loss", "temperature", "hard-weight", "features", "feature-weight"})
+    if (options.given(name))
+      fail(ErrorCode::kInvalidArgument,
+           "finetune: {} is about a teacher, and there is none\n  remedy: --teacher MODEL, or leave it out", name);
+}
+
 StepResult run(const Model& model, const StepOptions& options, Context& context) {
+  if (!context.teacher) refuse_without_teacher(options);
   return run_training(model, context.teacher.get(), read_train_options(options, context), "finetune", context);
 }
 

@@ -175,9 +175,9 @@ class Pass {
 
 void check_teacher_fits(const Model& model, const Model& dense) {
   const auto names = [](const std::vector<ValueInfo>& values) {
-    std::vector<std::string> names;
-    for (const ValueInfo& value : values) names.push_back(value.name);
-    return names;
+    std::vector<std::string> list;
+    for (const ValueInfo& value : values) list.push_back(value.name);
+    return list;
   };
   if (names(model.graph.inputs) != names(dense.graph.inputs) ||
       names(model.graph.outputs) != names(dense.graph.outputs))

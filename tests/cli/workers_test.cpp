@@ -1,7 +1,5 @@
 // Several processes that train one network, started as torchrun does: by variables of the environment.
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/small_data.h"
 #include "pare/train.h"
+#include "support/free_port.h"
 
 namespace pare::testing {
 namespace {
@@ -23,19 +22,6 @@ using Clock = std::chrono::steady_clock;
 using ::testing::HasSubstr;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// A port on which nobody listens just now.
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(socket);
-  return ntohs(address.sin_port);
-}
 
 /// `pare ARGUMENTS` beside the test, with further variables of the environment; killed at the end of the scope.
 class Process {

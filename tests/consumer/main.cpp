@@ -2,6 +2,7 @@
 #include <pare/compress.h>
 #include <pare/error.h>
 #include <pare/model_io.h>
+#include <pare/train.h>
 #include <pare/version.h>
 
 #include <iostream>
@@ -15,6 +16,8 @@ int main(int count, char** words) {
     const pare::CheckedResult result = pare::run_recipe(model, "rewrite", context);
     pare::save_model(result.result.model, count > 1 ? words[1] : "out.onnx");
     std::cout << "pare " << pare::version() << ": " << result.result.model.graph.nodes.size() << " node left\n";
+    const pare::TrainingAvailability training = pare::training_available();
+    std::cout << (training.available ? "it can train" : training.why) << "\n";
     return 0;
   } catch (const pare::Error& error) {
     std::cerr << error.what() << "\n";

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "pare/model_io.h"
+#include "pare/train.h"
 #include "support/support.h"
 
 namespace pare::testing {
@@ -21,6 +22,9 @@ TEST(SlowConsumer, AnOutsideProjectBuildsAndRunsWithTheInstalledPackage) {
   ASSERT_EQ(shell("cmake --build " + build + quiet), 0) << read_file(log);
   ASSERT_EQ(shell(build + "/consumer " + (folder / "out.onnx").string() + quiet), 0) << read_file(log);
   EXPECT_EQ(load_model(folder / "out.onnx").graph.nodes.size(), 1U);
+  // The installed package trains if this build does.
+  const bool trains = read_file(log).find("it can train") != std::string::npos;
+  EXPECT_EQ(trains, training_available().available) << read_file(log);
 }
 
 }  // namespace

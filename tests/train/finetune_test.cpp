@@ -64,7 +64,9 @@ TEST(Finetune, ZerosOfPruningStayZeros) {  // B23
   const std::vector<float> after = result.model.graph.initializers.find("w1")->to_floats();
   int zeros = 0, moved = 0;
   for (std::size_t i = 0; i < after.size(); ++i) {
-    if (i % 2 == 0) EXPECT_EQ(after[i], 0) << i;
+    if (i % 2 == 0) {
+      EXPECT_EQ(after[i], 0) << i;
+    }
     zeros += after[i] == 0 ? 1 : 0;
     moved += after[i] != weights[i] ? 1 : 0;
   }
@@ -202,6 +204,23 @@ TEST(Finetune, WhatCannotBeTrainedIsRefusedBeforeAnythingRuns) {
   expect_error([&] { (void)train_model(model, nullptr, labelled_points(64, 8, 4, 1), quick(1)); },
                ErrorCode::kUnsupported, {"cannot be trained", "Mystery"});
   ASSERT_EQ(training_refusals(model).size(), 1U);
+}
+
+TEST(Finetune, OptionsOfATeacherAreRefusedWithoutOne) {
+  const StepInfo& step = find_step("finetune");
+  Context context;
+  context.data = labelled_points(64, 8, 4, 1);
+  for (const char* name : {"temperature", "hard-weight"})
+    expect_error(
+        [&] { (void)step.run(perceptron(8, 16, 4, kSeed), StepOptions(step.options, {{name, "0.5"}}), context); },
+        ErrorCode::kInvalidArgument, {name, "--teacher"});
+}
+
+TEST(Finetune, ABatchLargerThanTheDataIsSaid) {
+  TrainOptions options = quick(1);
+  options.batch = 1000;
+  EXPECT_THAT(train_model(perceptron(8, 16, 4, kSeed), nullptr, labelled_points(64, 8, 4, 1), options).notes,
+              ::testing::Contains(::testing::HasSubstr("only 64 samples")));
 }
 
 TEST(Finetune, NeedsLabelsOrATeacher) {

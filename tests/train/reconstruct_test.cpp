@@ -151,7 +151,9 @@ TEST(Reconstruct, WeightsThatAreZeroStayZero) {
   const std::vector<float> after = result.result.model.graph.initializers.find("w1")->to_floats();
   bool moved = false;
   for (std::size_t i = 0; i < after.size(); ++i) {
-    if (i % 2 == 0) EXPECT_EQ(after[i], 0) << i;
+    if (i % 2 == 0) {
+      EXPECT_EQ(after[i], 0) << i;
+    }
     moved = moved || after[i] != values[i];
   }
   EXPECT_TRUE(moved);

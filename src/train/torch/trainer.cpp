@@ -49,12 +49,6 @@ double beta_share(double alpha, Rng& rng) {
   return 0.5;
 }
 
-TorchBatch first_batch(const Dataset& data, std::int64_t batch) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(batch));
-  for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<std::int64_t>(i) % data.size();
-  return to_torch_batch(data.batch(indices));
-}
-
 }  // namespace
 
 Trainer::Parts Trainer::split(const std::shared_ptr<const Dataset>& data, const TrainOptions& options) {
@@ -84,7 +78,10 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
     if (!figure.empty()) result_.notes.push_back(figure);
     teacher_.emplace(*teacher, objective_.teacher_values(), augment == AugmentOptions{} && options_.mixup == 0);
   }
-  options_.batch = std::min(options_.batch, data_.train->size());
+  if (options_.batch > data_.train->size()) {
+    options_.batch = data_.train->size();
+    result_.notes.push_back(fmt::format("there are only {} samples to train on: that is the batch", options_.batch));
+  }
   if (options_.workers.count > 1 && options_.batch < 2 * options_.workers.count)
     fail(ErrorCode::kInvalidArgument,
          "a batch of {} is too small for {} workers\n  remedy: at least {} samples, or fewer workers", options_.batch,
@@ -135,58 +132,6 @@ LossParts Trainer::backward(TorchBatch batch, const std::vector<std::int64_t>& i
   parts.total.backward();
   if (group_) gradient_sum_->run(*group_, parts);
   return parts;
-}
-
-double Trainer::seconds_per_step(at::ScalarType compute, const TorchBatch& batch, double to_beat) {
-  const PassOptions frozen{.compute = compute, .norm = NormMode::kFrozen};
-  double best = 1e30;
-  for (int run = 0; run < 3; ++run) {
-    const auto start = Clock::now();
-    at::Tensor sum;
-    for (const at::Tensor& output : student_.run(batch.inputs, frozen)) {
-      const at::Tensor one = output.to(at::kFloat).square().mean();
-      sum = sum.defined() ? sum + one : one;
-    }
-    sum.backward();
-    best = std::min(best, seconds_since(start));
-    if (best > 3 * to_beat) break;
-  }
-  optimizer_.forget_gradients();
-  return best;
-}
-
-void Trainer::choose_pace() {
-  const CpuFeatures cpu = cpu_features();
-  const bool has_half = cpu.avx512_bf16 || cpu.amx_bf16;
-  std::vector<at::ScalarType> types;
-  if (options_.precision != Precision::kBFloat16) types.push_back(at::kFloat);
-  if (options_.precision == Precision::kBFloat16 || (options_.precision == Precision::kAuto && has_half))
-    types.push_back(at::kBFloat16);
-  compute_ = types.front();
-  // Kernels wait for each other in loops: where other programs take a core, one thread is faster than two.
-  std::vector<int> threads = {1};
-  if (options_.threads > 1 && !group_) threads.push_back(options_.threads);
-  if (!is_first() || types.size() * threads.size() == 1) return;  // rank 0 measures for all
-  const TorchBatch batch = first_batch(*data_.train, options_.batch);
-  double best = 1e30;
-  int best_threads = 1;
-  std::string figures;
-  for (const int count : threads)
-    for (const at::ScalarType type : types) {
-      if (!group_) at::set_num_threads(count);
-      const double seconds = seconds_per_step(type, batch, best);
-      figures += fmt::format("{}{} with {} {} {:.0f} ms", figures.empty() ? "" : ", ",
-                             type == at::kFloat ? "float32" : "bfloat16", count, count == 1 ? "thread" : "threads",
-                             1000 * seconds);
-      if (seconds >= best) continue;
-      best = seconds;
-      best_threads = count;
-      compute_ = type;
-    }
-  if (!group_) at::set_num_threads(best_threads);
-  result_.notes.push_back(fmt::format("computes in {} with {} {}; one step here: {}",
-                                      compute_ == at::kFloat ? "float32" : "bfloat16", best_threads,
-                                      best_threads == 1 ? "thread" : "threads", figures));
 }
 
 void Trainer::keep_zeros() {
@@ -254,7 +199,11 @@ void Trainer::train_epoch(std::int64_t epoch, ProgressTask& task) {
       state_.running.seconds = before + seconds_since(start);
       task.advance(state_.step);
     } catch (const Error& error) {
-      if (error.code() == ErrorCode::kInterrupted) save();
+      if (error.code() == ErrorCode::kInterrupted && !options_.checkpoint.empty()) {
+        save();
+        progress_.warning(fmt::format("the state of the run is saved in {}; --resume goes on from there",
+                                      options_.checkpoint.string()));
+      }
       throw;
     }
     if (!options_.checkpoint.empty() && seconds_since(saved_) > options_.checkpoint_every_s) save();
@@ -267,7 +216,11 @@ void Trainer::fit_to_time() {
   constexpr std::int64_t kFirst = 5, kLast = 25;  // steps between which the time is taken: the first ones are slow
   const std::int64_t done = state_.step - first_step_;
   if (done == kFirst) timed_from_ = Clock::now();
-  if (done < kLast && !group_ && seconds_since(started_) > options_.time_limit_s) total_steps_ = state_.step;
+  if (done < kLast && !group_ && seconds_since(started_) > options_.time_limit_s) {
+    total_steps_ = state_.step;
+    result_.notes.push_back(
+        fmt::format("{:.0f} s were over after {} steps, too few to train with", options_.time_limit_s, done));
+  }
   if (done != kLast) return;
   const double each = seconds_since(timed_from_) / static_cast<double>(kLast - kFirst);
   const double left = std::max(0.0, options_.time_limit_s - seconds_since(started_));
@@ -334,93 +287,6 @@ void Trainer::use_averaged_weights() {
   for (std::size_t i = 0; i < averaged_.size(); ++i) student_.parameters()[i].tensor.detach().copy_(averaged_[i]);
   if (!averaged_.empty() && student_.has_batchnorm())
     norm_ = NormTraining::kReestimated;  // statistics of other weights
-}
-
-void Trainer::find_rate() {
-  constexpr int kSteps = 80;
-  constexpr double kLow = 1e-5, kHigh = 1;
-  std::map<std::string, at::Tensor> before;
-  for (const auto& [name, tensor] : student_.state()) before[name] = tensor.clone();
-  WeightOptimizer trial(options_.optimizer, options_.momentum, options_.weight_decay, with_adapters());
-  const std::vector<std::int64_t> order = shuffled_indices(data_.train->size(), options_.seed, 0);
-  double smooth = 0, least = 1e30, best = kLow;
-  for (int step = 0; step < kSteps; ++step) {
-    std::vector<std::int64_t> indices;
-    for (std::int64_t i = 0; i < options_.batch; ++i)
-      indices.push_back(order[static_cast<std::size_t>((step * options_.batch + i) % data_.train->size())]);
-    indices = share_of(indices, options_.batch, options_.workers);
-    const LossParts parts = backward(to_torch_batch(data_.train->batch(indices)), indices);
-    const double loss = parts.total.item<double>();
-    const double rate = kLow * std::pow(kHigh / kLow, step / static_cast<double>(kSteps - 1));
-    smooth = step == 0 ? loss : 0.8 * smooth + 0.2 * loss;
-    if (!std::isfinite(loss) || (step > 5 && smooth > 4 * least)) break;
-    if (smooth < least) {
-      least = smooth;
-      best = rate;
-    }
-    trial.step(rate, 0);
-    keep_zeros();
-  }
-  optimizer_.forget_gradients();
-  student_.set_state(before);
-  rate_ = best / 10;
-  result_.notes.push_back(fmt::format(
-      "learning rate {:.2g}: a tenth of the rate at which the loss was least in {} trial steps", rate_, kSteps));
-}
-
-std::string Trainer::fingerprint() const {
-  std::string names;
-  for (const TrainedTensor& parameter : student_.parameters())
-    names += parameter.name + shape_text(parameter.tensor.sizes().vec());
-  return fmt::format("{:x} {} {} {} {} {} {} {}", std::hash<std::string>{}(names), data_.train->fingerprint(),
-                     options_.batch, options_.seed, options_.epochs, augment_text(parse_augment(options_.augment)),
-                     objective_.description(), static_cast<int>(options_.optimizer));
-}
-
-void Trainer::save() {
-  if (options_.checkpoint.empty() || !is_first()) return;
-  Checkpoint out = state_;
-  out.fingerprint = fingerprint();
-  for (const auto& [name, tensor] : student_.state()) out.tensors["weight/" + name] = from_torch(tensor);
-  for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor);
-  for (const TrainedTensor& adapter : objective_.adapters())
-    out.tensors["adapter/" + adapter.name] = from_torch(adapter.tensor);
-  for (const auto& [name, tensor] : best_) out.tensors["best/" + name] = from_torch(tensor);
-  for (std::size_t i = 0; i < averaged_.size(); ++i)
-    out.tensors["averaged/" + student_.parameters()[i].name] = from_torch(averaged_[i]);
-  save_checkpoint(out, options_.checkpoint);
-  saved_ = Clock::now();
-}
-
-void Trainer::restore() {
-  if (options_.checkpoint.empty() || !options_.resume || !is_first()) return;
-  std::optional<Checkpoint> found = load_checkpoint(options_.checkpoint);
-  if (!found) {
-    result_.notes.push_back("no checkpoint to go on from: began at the start");
-    return;
-  }
-  if (found->fingerprint != fingerprint())
-    fail(ErrorCode::kInvalidArgument,
-         "{} belongs to another run (network, data, batch, seed, epochs or loss differ)\n  remedy: the same options as "
-         "then, or start without --resume",
-         options_.checkpoint.string());
-  std::map<std::string, at::Tensor> weights, moments;
-  for (const auto& [name, tensor] : found->tensors) {
-    const std::string rest = name.substr(name.find('/') + 1);
-    if (name.starts_with("weight/")) weights[rest] = to_torch(tensor);
-    if (name.starts_with("optimizer/")) moments[rest] = to_torch(tensor);
-    for (const TrainedTensor& adapter : objective_.adapters())
-      if (name == "adapter/" + adapter.name) adapter.tensor.detach().copy_(to_torch(tensor));
-    if (name.starts_with("best/")) best_[rest] = to_torch(tensor);
-    if (name.starts_with("averaged/"))
-      for (std::size_t i = 0; i < averaged_.size(); ++i)
-        if (student_.parameters()[i].name == rest) averaged_[i] = to_torch(tensor);
-  }
-  found->tensors.clear();
-  state_ = std::move(*found);
-  student_.set_state(weights);
-  optimizer_.restore(moments, state_.step);
-  result_.notes.push_back(fmt::format("went on from step {} of {}", state_.step, total_steps_));
 }
 
 TrainResult Trainer::run() {

@@ -2,9 +2,6 @@
 #include "train/torch/process_group.h"
 
 #include <ATen/ATen.h>
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <functional>
 #include <set>
@@ -12,23 +9,12 @@
 
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "support/free_port.h"
 #include "support/support.h"
 #include "train/torch/share.h"
 
 namespace pare::testing {
 namespace {
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(socket);
-  return ntohs(address.sin_port);
-}
 
 std::vector<Workers> workers_of(int count, double timeout_s = 10) {
   const int port = free_port();
