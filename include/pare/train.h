@@ -41,16 +41,16 @@ enum class SoftLoss {
   kAuto,            ///< kKl for classes, kHuber for numbers
   kKl,              ///< T^2 KL(teacher || student) of softened outputs; sum over classes, mean over samples and pixels
   kDist,            ///< DIST: 1 - Pearson correlation, within samples and within classes (arXiv 2205.10536)
-  kMse,             ///< in the target's units
-  kHuber,           ///< in the target's units
+  kMse,             ///< in units of the targets' deviation
+  kHuber,           ///< in the same units; linear beyond one
   kTeacherBounded,  ///< numbers: the label's error counts only where the student is worse than the teacher (Chen 2017)
 };
 enum class Precision { kAuto, kFloat32, kBFloat16 };
 enum class NormTraining {
-  kAuto,         ///< batch statistics if a batch has at least 64 samples, else kFrozen
-  kBatch,        ///< batch statistics while training
+  kAuto,         ///< kBatch if a batch has at least 64 samples (16 of maps), else kReestimated
+  kBatch,        ///< batch statistics while training; after a short run the running ones are taken anew at its end
   kFrozen,       ///< running statistics as they are
-  kReestimated,  ///< kFrozen, and statistics taken anew over the training images at the end
+  kReestimated,  ///< statistics taken anew over the training images at the start, then kFrozen
 };
 
 /// Scales of a quantized network while it is trained.
@@ -74,9 +74,11 @@ struct Workers {
 struct TrainOptions {
   double epochs = 5;        ///< passes over the training images; may be a fraction
   double time_limit_s = 0;  ///< stop in time: the schedule is fitted to it after the first steps; 0: no limit
-  std::int64_t batch = 128;
+  /// Samples for one step; 0: 128, less where an epoch would have fewer than 16 steps (not below 64; maps: 16).
+  std::int64_t batch = 0;
   Optimizer optimizer = Optimizer::kSgd;
-  /// Absent: SGD 0.05, without BatchNormalization 0.01, quantization-aware 0.005; Adam and AdamW 1e-3, 1e-4.
+  /// Absent: SGD 0.05, without BatchNormalization (or with frozen statistics) 0.01, quantization-aware 0.005; Adam and
+  /// AdamW 1e-3, 1e-4.
   std::optional<double> learning_rate = {};
   double momentum = 0.9;       ///< SGD (Nesterov); beta1 of Adam
   double weight_decay = 5e-4;  ///< of weights; not of biases, normalizations and slopes

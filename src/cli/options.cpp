@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <unordered_set>
 
 #include "core/atomic_file.h"
 #include "core/fail.h"
 #include "pare/model_io.h"
+#include "pare/split.h"
 
 namespace pare {
 namespace fs = std::filesystem;
@@ -45,8 +47,8 @@ void declare_run(CLI::App& app, RunOptions& options) {
 void declare_data(CLI::App& app, DataOptions& options, bool required) {
   auto* data = app.add_option("--data", options.data,
                               "Samples: a folder with one subfolder per class, images/ beside masks/, CIFAR-10 "
-                              ".bin(.xz), IDX -ubyte(.gz), .npy, .npz, "
-                              "or a folder of images");
+                              ".bin(.xz), IDX -ubyte(.gz), .npy, .npz, a folder of images, or, with \"tile\" in the "
+                              "preprocess file, rasters: scene.tif, scene.tif#train, a folder of them");
   data->group("Data");
   if (required) data->required();
   app.add_option("--preprocess", options.preprocess,
@@ -120,6 +122,15 @@ SplitData split_data(const std::shared_ptr<const Dataset>& all, std::uint64_t se
     fail(ErrorCode::kInvalidArgument,
          "the data holds {} samples; at least 2 are needed\n  remedy: give more, or held-out ones with --eval",
          available);
+  if (const std::vector<std::int64_t> groups = all->groups(); !groups.empty()) {
+    if (std::adjacent_find(groups.begin(), groups.end(), std::not_equal_to<>()) == groups.end())
+      fail(ErrorCode::kInvalidArgument,
+           "{}: all samples lie in one block of neighbouring tiles, which stays together, so none can be set aside\n  "
+           "remedy: held-out data with --eval, or a smaller 'tile'",
+           all->description());
+    Split split = split_dataset(*all, static_cast<double>(aside) / static_cast<double>(available), seed);
+    return {subset(all, std::move(split.train)), subset(all, std::move(split.validation))};
+  }
   std::vector<std::int64_t> held = sample_indices(available, aside, seed), rest;
   const std::unordered_set<std::int64_t> taken(held.begin(), held.end());
   for (std::int64_t i = 0; i < available; ++i)

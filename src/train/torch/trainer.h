@@ -14,6 +14,7 @@
 #include "train/torch/optimizer.h"
 #include "train/torch/process_group.h"
 #include "train/torch/share.h"
+#include "train/torch/target_scale.h"
 #include "train/torch/teacher.h"
 
 namespace pare {
@@ -32,6 +33,11 @@ class Trainer {
   /// What is trained: the student's weights, and adapters that stay behind.
   [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
   [[nodiscard]] TrainResult train();
+  void choose_batch(const Model& student);
+  void choose_units(const Model& student);
+  void use_units(const TargetSums& sums, std::optional<OutputLayer> layer);
+  /// The network as it is now, its outputs in their own units.
+  [[nodiscard]] Model exported();
   void join_workers();
   void share_state();
   void meet_after_epoch();
@@ -63,7 +69,8 @@ class Trainer {
   Executor student_;
   std::optional<Teacher> teacher_;
   WeightOptimizer optimizer_;
-  std::unique_ptr<ProcessGroup> group_;  ///< null: alone
+  std::optional<OutputLayer> output_layer_;  ///< works in units of the targets' deviation
+  std::unique_ptr<ProcessGroup> group_;      ///< null: alone
   std::optional<GradientSum> gradient_sum_;
   double rate_ = 0;
   at::ScalarType compute_ = at::kFloat;
