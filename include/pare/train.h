@@ -28,7 +28,12 @@ struct TrainingAvailability {
 /// where this build cannot train.
 [[nodiscard]] std::vector<NodeReason> training_refusals(const Model& model);
 
-enum class Optimizer { kSgd, kAdam, kAdamW };
+enum class Optimizer {
+  kAuto,  ///< kSgd; kAdam where numbers are predicted without statistics of the batch (folded or frozen)
+  kSgd,
+  kAdam,
+  kAdamW
+};
 enum class Schedule {
   kOneCycle,  ///< linear up over `warmup`, then cosine to zero
   kCosine,    ///< from the full rate to zero, after a linear `warmup`
@@ -76,9 +81,9 @@ struct TrainOptions {
   double time_limit_s = 0;  ///< stop in time: the schedule is fitted to it after the first steps; 0: no limit
   /// Samples for one step; 0: 128, less where an epoch would have fewer than 16 steps (not below 64; maps: 16).
   std::int64_t batch = 0;
-  Optimizer optimizer = Optimizer::kSgd;
-  /// Absent: SGD 0.05, without BatchNormalization (or with frozen statistics) 0.01, quantization-aware 0.005; Adam and
-  /// AdamW 1e-3, 1e-4.
+  Optimizer optimizer = Optimizer::kAuto;
+  /// Absent: SGD 0.05 (numbers: 0.2), without statistics of the batch 0.01, quantization-aware 0.005; Adam and AdamW
+  /// 1e-3 (chosen by kAuto: 3e-4), quantization-aware 1e-4.
   std::optional<double> learning_rate = {};
   double momentum = 0.9;       ///< SGD (Nesterov); beta1 of Adam
   double weight_decay = 5e-4;  ///< of weights; not of biases, normalizations and slopes

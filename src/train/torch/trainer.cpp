@@ -27,14 +27,6 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // Running statistics have forgotten what they began with, and come to rest, after so many steps.
 constexpr std::int64_t kSettled = 300;
 
-/// A quantized network is near its end: large steps would lead away from where its ranges fit.
-/// Without statistics of the batch (folded before pruning, frozen, gone in a quantized network) nothing tames large
-/// steps: units die.
-double default_rate(const TrainOptions& options, bool normalizes) {
-  if (options.optimizer != Optimizer::kSgd) return options.quantization_aware ? 1e-4 : 1e-3;
-  return options.quantization_aware ? 0.005 : normalizes ? 0.05 : 0.01;
-}
-
 ExecutorOptions executor_options(const TrainOptions& options, const Objective& objective) {
   return {.results = objective.student_values(),
           .quantization_aware = options.quantization_aware,
@@ -65,8 +57,7 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
       progress_(progress),
       data_(split(data, options)),
       objective_(student, teacher, *data, options),
-      student_(student, executor_options(options, objective_)),
-      optimizer_(options.optimizer, options.momentum, options.weight_decay, with_adapters()) {
+      student_(student, executor_options(options, objective_)) {
   if (student_.integer_weights() > 0 && !options_.quantization_aware)
     fail(ErrorCode::kInvalidArgument,
          "training: {} weights of this network are stored as integers and would stay as they are\n  remedy: --qat "
@@ -80,8 +71,7 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
     teacher_.emplace(*teacher, objective_.teacher_values(), augment == AugmentOptions{} && options_.mixup == 0);
   }
   choose_batch(student);
-  const bool normalizes = student_.has_batchnorm() && norm_ == NormTraining::kBatch;
-  rate_ = options_.learning_rate.value_or(default_rate(options_, normalizes));
+  choose_optimizer();
   if (norm_ == NormTraining::kReestimated) reestimate_statistics();
   choose_units(student);
   for (TrainedTensor& parameter : student_.parameters()) {
@@ -155,7 +145,7 @@ void Trainer::train_batch(const Batch& raw, const std::vector<std::int64_t>& ind
          "training: the loss is {} at step {} of {} (learning rate {:.3g})\n  remedy: a smaller learning rate "
          "({:.3g}, say), --clip-norm, or --precision float32; values of the data that are no numbers do this as well",
          loss, state_.step + 1, total_steps_, rate, rate_ / 10);
-  optimizer_.step(rate, options_.clip_norm);
+  optimizer_->step(rate, options_.clip_norm);
   keep_zeros();
   ++state_.step;
   average_weights();

@@ -34,6 +34,7 @@ class Trainer {
   [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
   [[nodiscard]] TrainResult train();
   void choose_batch(const Model& student);
+  void choose_optimizer();
   void choose_units(const Model& student);
   void use_units(const TargetSums& sums, std::optional<OutputLayer> layer);
   /// The network as it is now, its outputs in their own units.
@@ -68,7 +69,7 @@ class Trainer {
   Objective objective_;
   Executor student_;
   std::optional<Teacher> teacher_;
-  WeightOptimizer optimizer_;
+  std::optional<WeightOptimizer> optimizer_;
   std::optional<OutputLayer> output_layer_;  ///< works in units of the targets' deviation
   std::unique_ptr<ProcessGroup> group_;      ///< null: alone
   std::optional<GradientSum> gradient_sum_;

@@ -31,7 +31,31 @@ bool gives_map(const Model& model, Task task) {
   return task == Task::kRegression && shape && shape->size() >= 3;
 }
 
+/// A quantized network is near its end: large steps would lead away from where its ranges fit.
+/// Without statistics of the batch (folded before pruning, frozen, gone in a quantized network) nothing tames large
+/// steps: units die. With them, errors in deviations are small next to a cross entropy and bear larger ones.
+double default_rate(const TrainOptions& options, bool normalizes, bool numbers) {
+  if (options.quantization_aware) return options.optimizer == Optimizer::kSgd ? 0.005 : 1e-4;
+  if (options.optimizer != Optimizer::kSgd) return 1e-3;
+  return !normalizes ? 0.01 : numbers ? 0.2 : 0.05;
+}
+
 }  // namespace
+
+/// Bands as they are stored (0 to 255, to 10,000) make the gradients of a first layer without normalization so large
+/// that no one rate serves it and the others: Adam has one for each weight.
+void Trainer::choose_optimizer() {
+  const bool normalizes = student_.has_batchnorm() && norm_ == NormTraining::kBatch;
+  const bool numbers = objective_.task() == Task::kRegression;
+  const bool adam = options_.optimizer == Optimizer::kAuto && numbers && !normalizes;
+  if (options_.optimizer == Optimizer::kAuto) options_.optimizer = adam ? Optimizer::kAdam : Optimizer::kSgd;
+  const double usual = adam && !options_.quantization_aware ? 3e-4 : default_rate(options_, normalizes, numbers);
+  rate_ = options_.learning_rate.value_or(usual);
+  optimizer_.emplace(options_.optimizer, options_.momentum, options_.weight_decay, with_adapters());
+  if (adam)
+    result_.notes.push_back(
+        fmt::format("Adam, rate {:.2g}: numbers are predicted without statistics of the batch", rate_));
+}
 
 void Trainer::choose_batch(const Model& student) {
   const std::int64_t samples = data_.train->size(), workers = options_.workers.count;
