@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
-#include <unordered_set>
 
 #include "core/atomic_file.h"
 #include "core/fail.h"
@@ -117,25 +115,9 @@ void check_outputs(const CLI::App& verb) {
 }
 
 SplitData split_data(const std::shared_ptr<const Dataset>& all, std::uint64_t seed) {
-  const std::int64_t available = all->size(), aside = std::min<std::int64_t>(available / 2, 10000);
-  if (aside < 1)
-    fail(ErrorCode::kInvalidArgument,
-         "the data holds {} samples; at least 2 are needed\n  remedy: give more, or held-out ones with --eval",
-         available);
-  if (const std::vector<std::int64_t> groups = all->groups(); !groups.empty()) {
-    if (std::adjacent_find(groups.begin(), groups.end(), std::not_equal_to<>()) == groups.end())
-      fail(ErrorCode::kInvalidArgument,
-           "{}: all samples lie in one block of neighbouring tiles, which stays together, so none can be set aside\n  "
-           "remedy: held-out data with --eval, or a smaller 'tile'",
-           all->description());
-    Split split = split_dataset(*all, static_cast<double>(aside) / static_cast<double>(available), seed);
-    return {subset(all, std::move(split.train)), subset(all, std::move(split.validation))};
-  }
-  std::vector<std::int64_t> held = sample_indices(available, aside, seed), rest;
-  const std::unordered_set<std::int64_t> taken(held.begin(), held.end());
-  for (std::int64_t i = 0; i < available; ++i)
-    if (!taken.contains(i)) rest.push_back(i);
-  return {subset(all, std::move(rest)), subset(all, std::move(held))};
+  constexpr std::int64_t kMost = 10000;
+  Split split = set_aside(*all, kMost, seed);
+  return {subset(all, std::move(split.train)), subset(all, std::move(split.validation))};
 }
 
 }  // namespace pare
