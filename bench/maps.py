@@ -19,6 +19,7 @@ from prune import ratio, run
 
 WAYS = {"labels alone": lambda teacher: [], "labels and teacher": lambda teacher: ["--teacher", teacher],
         "teacher alone": lambda teacher: ["--teacher", teacher, "--no-labels"],
+        "labels alone, squared error": lambda teacher: ["--hard-loss", "mse"],
         "labels, bounded by the teacher": lambda teacher: ["--teacher", teacher, "--loss", "bounded"]}
 TASKS = {
     "segmentation": {
@@ -41,7 +42,7 @@ TASKS = {
         "teach": ["--epochs", "120", "--augment", "aerial"],
         "train": ["--epochs", "60", "--augment", "aerial"],
         "pruned": ["--epochs", "20", "--augment", "aerial"],
-        "ways": ["labels alone", "labels and teacher", "teacher alone", "labels, bounded by the teacher"],
+        "ways": ["labels alone", "labels and teacher", "teacher alone", "labels alone, squared error", "labels, bounded by the teacher"],
     },
 }
 
