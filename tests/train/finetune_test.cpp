@@ -116,21 +116,22 @@ TEST(Finetune, RegressionIsChosenForNumbersAndSkipsMissingOnes) {  // G6
                ErrorCode::kInvalidArgument, {"cross entropy", "regression", "remedy"});
 }
 
-TEST(Finetune, AResumedRunEndsLikeOneThatWasNotStopped) {
-  /// Cancels after some steps.
-  class Stop final : public ProgressSink {
-   public:
-    explicit Stop(std::int64_t at) : at_(at) {}
-    void begin(std::string_view, std::int64_t, std::string_view) override {}
-    void advance(std::int64_t done) override { done_ = done; }
-    void end() override {}
-    void note(std::string_view) override {}
-    void warning(std::string_view) override {}
-    bool cancelled() const override { return done_ >= at_; }
+/// Cancels after some steps.
+class Stop final : public ProgressSink {
+ public:
+  explicit Stop(std::int64_t at) : at_(at) {}
+  void begin(std::string_view, std::int64_t, std::string_view) override {}
+  void advance(std::int64_t done) override { done_ = done; }
+  void end() override {}
+  void note(std::string_view) override {}
+  void warning(std::string_view) override {}
+  bool cancelled() const override { return done_ >= at_; }
 
-   private:
-    std::int64_t at_, done_ = 0;
-  };
+ private:
+  std::int64_t at_, done_ = 0;
+};
+
+TEST(Finetune, AResumedRunEndsLikeOneThatWasNotStopped) {
   const Model start = perceptron(8, 16, 4, kSeed);
   const auto data = labelled_points(256, 8, 4, 1);
   for (const Optimizer optimizer : {Optimizer::kSgd, Optimizer::kAdamW}) {
@@ -291,6 +292,35 @@ TEST(Finetune, WhatComesOutOfSmallBatchesIsWhatWasTrained) {
     const double trained = result.epochs.back().loss, given = 1 - evaluated(result.model, *data).regression.r2;
     EXPECT_LT(trained, 0.1);
     EXPECT_NEAR(given, trained, 0.3 * trained);  // both: squared error in units of the variance
+  }
+}
+
+TEST(Finetune, AResumedRunKeepsItsUnits) {
+  const TempDir folder;
+  const auto data = small_maps(64, 1, {3000}, {250});
+  TrainOptions options = quick(4);
+  options.batch = 16;
+  options.validation = 0.25;  // the network is written in between
+  const std::string whole = serialize_model(train_model(small_regressor(), nullptr, data, options).model);
+  options.checkpoint = folder / "state.onnx";
+  options.resume = true;
+  Stop stop(7);
+  expect_error([&] { (void)train_model(small_regressor(), nullptr, data, options, stop); }, ErrorCode::kInterrupted,
+               {});
+  EXPECT_EQ(serialize_model(train_model(small_regressor(), nullptr, data, options).model), whole);
+}
+
+TEST(Finetune, ATeacherAloneGivesTheUnits) {
+  const auto data = small_maps(64, 1, {3000}, {250});
+  TrainOptions options = quick(40);
+  options.batch = 16;
+  const Model teacher = train_model(small_regressor(), nullptr, data, options).model;
+  const auto unlabelled = std::make_shared<SmallDataset>(Shape{2, 8, 8}, normal_values(64 * 128, 3));
+  for (const std::shared_ptr<const Dataset>& images : {std::shared_ptr<const Dataset>(unlabelled), data}) {
+    options.use_labels = false;
+    const TrainResult taught = train_model(small_regressor(), &teacher, images, options);
+    EXPECT_GT(evaluated(taught.model, *data).regression.r2, 0.9);
+    EXPECT_LT(taught.epochs.front().loss, 2);
   }
 }
 
