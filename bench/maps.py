@@ -17,20 +17,20 @@ import tempfile
 from common import die
 from prune import ratio, run
 
-WAYS = {"labels alone": lambda teacher: [], "labels and teacher": lambda teacher: ["--teacher", teacher],
+MIXED = ["--hard-weight", "0.3", "--temperature", "3"]
+WAYS = {"labels alone": lambda teacher: [], "labels and teacher": lambda teacher: ["--teacher", teacher, *MIXED],
         "teacher alone": lambda teacher: ["--teacher", teacher, "--no-labels"],
         "labels alone, squared error": lambda teacher: ["--hard-loss", "mse"],
-        "labels, bounded by the teacher": lambda teacher: ["--teacher", teacher, "--loss", "bounded"]}
+        "labels, bounded by the teacher": lambda teacher: ["--teacher", teacher, "--loss", "bounded", "--hard-weight", "0.3"]}
 TASKS = {
     "segmentation": {
         "preprocess": {"tile": 96, "mask_values": [2, 1], "scale": 1 / 255},
         "data": ("data/s2_forest/train", "data/s2_forest/val"),
         "teacher": ["unet", "--channels", "16", "--depth", "3", "--size", "96", "--classes", "2"],
-        "students": {"U-Net, 8 channels, depth 2": ["unet", "--channels", "8", "--depth", "2", "--size", "96", "--classes", "2"],
-                     "U-Net, 4 channels, depth 2": ["unet", "--channels", "4", "--depth", "2", "--size", "96", "--classes", "2"]},
+        "students": {"U-Net, 8 channels, depth 2": ["unet", "--channels", "8", "--depth", "2", "--size", "96", "--classes", "2"]},
         "teach": ["--epochs", "6", "--augment", "aerial"],
         "train": ["--epochs", "6", "--augment", "aerial"],
-        "pruned": ["--epochs", "2", "--augment", "aerial"],
+        "pruned": ["--epochs", "2", "--augment", "aerial", "--norm", "frozen"],  # no normalization while it is trained
         "ways": ["labels alone", "labels and teacher"],
     },
     "regression": {
