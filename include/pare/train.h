@@ -47,10 +47,12 @@ enum class SoftLoss {
 };
 enum class Precision { kAuto, kFloat32, kBFloat16 };
 enum class NormTraining {
-  kAuto,         ///< batch statistics if a batch has at least 64 samples, else kFrozen
+  kAuto,         ///< kBatch if a batch has at least 64 samples (kAdded if there is no normalization, and the task is
+                 ///< not regression), else kReestimated
   kBatch,        ///< batch statistics while training
   kFrozen,       ///< running statistics as they are
   kReestimated,  ///< kFrozen, and statistics taken anew over the training images at the end
+  kAdded,        ///< kBatch, and convolutions without a normalization have one while training (docs/finetune.md)
 };
 
 /// Scales of a quantized network while it is trained.

@@ -98,7 +98,8 @@ std::vector<OptionInfo> train_option_infos() {
       word("precision", "auto", {"auto", "float32", "bfloat16"}, "of the computation; auto: what is faster here"),
       {"qat", Type::kFlag, "off", {}, "quantization-aware training of a network that pare quantize made"},
       word("ranges", "frozen", {"frozen", "activations", "all"}, "with qat: the scales that are learned"),
-      word("norm", "auto", {"auto", "batch", "frozen", "reestimated"}, "statistics of BatchNormalization"),
+      word("norm", "auto", {"auto", "batch", "frozen", "reestimated", "added"},
+           "BatchNormalization while training; added: layers without one have one for that time"),
       number("validation", "0", "share of the images that is split off and never trained on"),
       {"patience", Type::kInt, "0", {}, "stop after so many epochs without a better validation figure, keep the best"},
       word("checkpoint", "", {}, "file that keeps the state of the run"),
@@ -151,7 +152,8 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   train.norm = chosen<NormTraining>(options.word("norm"), {{"auto", NormTraining::kAuto},
                                                            {"batch", NormTraining::kBatch},
                                                            {"frozen", NormTraining::kFrozen},
-                                                           {"reestimated", NormTraining::kReestimated}});
+                                                           {"reestimated", NormTraining::kReestimated},
+                                                           {"added", NormTraining::kAdded}});
   train.quantization_aware = options.flag("qat");
   train.ranges = chosen<RangeTraining>(
       options.word("ranges"),

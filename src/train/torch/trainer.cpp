@@ -57,13 +57,24 @@ Trainer::Parts Trainer::split(const std::shared_ptr<const Dataset>& data, const 
   return {.train = subset(data, parts.train), .validation = subset(data, parts.validation)};
 }
 
+AddedNorms Trainer::add_norms(const Model& student, const std::shared_ptr<const Dataset>& data,
+                              const TrainOptions& options) {
+  const bool asked = options.norm == NormTraining::kAdded;
+  const bool suits = options.norm == NormTraining::kAuto && data->task() != Task::kRegression &&
+                     options.batch / options.workers.count >= kSmallestNormBatch && !has_batchnorm(student.graph);
+  if (options.quantization_aware || !(asked || suits)) return {};
+  at::set_num_threads(1);  // a short look; idle threads that wait in loops would make it a long one
+  return {student, *augmented(data, parse_augment(options.augment), options.seed), options.seed};
+}
+
 Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<const Dataset> data,
                  const TrainOptions& options, ProgressSink& progress)
     : options_(options),
       progress_(progress),
       data_(split(data, options)),
+      norms_(add_norms(student, data_.train, options)),
       objective_(student, teacher, *data, options),
-      student_(student, executor_options(options, objective_)),
+      student_(norms_.with(student), executor_options(options, objective_)),
       optimizer_(options.optimizer, options.momentum, options.weight_decay, with_adapters()) {
   if (student_.integer_weights() > 0 && !options_.quantization_aware)
     fail(ErrorCode::kInvalidArgument,
@@ -89,7 +100,11 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
   steps_per_epoch_ = data_.train->size() / options_.batch;
   total_steps_ = std::max<std::int64_t>(
       1, static_cast<std::int64_t>(std::llround(options_.epochs * static_cast<double>(steps_per_epoch_))));
-  norm_ = options_.norm;
+  norm_ = options_.norm == NormTraining::kAdded ? NormTraining::kBatch : options_.norm;
+  if (norms_.count() > 0)
+    result_.notes.push_back(fmt::format(
+        "{} convolutions have no normalization; each got one while training, and it is folded into the weights again",
+        norms_.count()));
   if (norm_ == NormTraining::kAuto)
     norm_ = options_.batch / options_.workers.count >= kSmallestNormBatch ? NormTraining::kBatch
                                                                           : NormTraining::kReestimated;
@@ -235,7 +250,7 @@ void Trainer::fit_to_time() {
 
 double Trainer::validate() {
   if (!is_first()) return group_->of_first({0}, true).front();
-  const auto session = open_session(student_.export_model(), {.threads = options_.threads});
+  const auto session = open_session(export_model(), {.threads = options_.threads});
   const double value = evaluate(*session, *data_.validation, {.batch_size = 64}).value;
   return group_ ? group_->of_first({value}, true).front() : value;
 }
@@ -275,7 +290,8 @@ void Trainer::reestimate_statistics() {
   const c10::NoGradGuard no_gradient;
   constexpr std::int64_t kSamples = 4096;
   const auto sample =
-      subset(data_.train, sample_indices(data_.train->size(), std::min(kSamples, data_.train->size()), options_.seed));
+      subset(augmented(data_.train, parse_augment(options_.augment), options_.seed),
+             sample_indices(data_.train->size(), std::min(kSamples, data_.train->size()), options_.seed));
   BatchReader reader(*sample, std::max(options_.batch, std::min(kSmallestNormBatch, sample->size())), 1);
   std::int64_t collected = 0;
   while (const std::optional<Batch> batch = reader.next())
@@ -329,7 +345,7 @@ TrainResult Trainer::train() {
     reestimate_statistics();
   }
   save();
-  result_.model = student_.export_model();
+  result_.model = export_model();
   result_.epochs = state_.epochs;
   result_.steps = state_.step;
   result_.bfloat16 = compute_ == at::kBFloat16;

@@ -9,6 +9,7 @@
 
 #include "pare/train.h"
 #include "train/checkpoint.h"
+#include "train/torch/added_norms.h"
 #include "train/torch/executor.h"
 #include "train/torch/objective.h"
 #include "train/torch/optimizer.h"
@@ -28,6 +29,8 @@ class Trainer {
   struct Parts {
     std::shared_ptr<const Dataset> train, validation;  ///< validation: null if nothing is split off
   };
+  [[nodiscard]] static AddedNorms add_norms(const Model& student, const std::shared_ptr<const Dataset>& data,
+                                            const TrainOptions& options);
   [[nodiscard]] static Parts split(const std::shared_ptr<const Dataset>& data, const TrainOptions& options);
   /// What is trained: the student's weights, and adapters that stay behind.
   [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
@@ -50,6 +53,8 @@ class Trainer {
   void keep_zeros();
   void average_weights();
   void use_averaged_weights();
+  /// The network as it is now, without what was added for training.
+  [[nodiscard]] Model export_model() const { return norms_.without(student_.export_model()); }
   [[nodiscard]] double validate();
   void save();
   void restore();
@@ -59,6 +64,7 @@ class Trainer {
   TrainOptions options_;
   ProgressSink& progress_;
   Parts data_;
+  AddedNorms norms_;
   Objective objective_;
   Executor student_;
   std::optional<Teacher> teacher_;
