@@ -18,6 +18,10 @@ struct Split {
 /// validation_share < 1 and, for a share above 0, there are two samples (groups) to divide.
 [[nodiscard]] Split split_dataset(const Dataset& dataset, double validation_share, std::uint64_t seed);
 
+/// Half of the samples, at most `most`, as `validation`: what a result is measured on where nothing else is held out.
+/// Samples of one group stay together. Throws Error(kInvalidArgument) unless there are two samples (groups).
+[[nodiscard]] Split set_aside(const Dataset& dataset, std::int64_t most, std::uint64_t seed);
+
 /// 0 ... size - 1 in random order, another one for each epoch.
 [[nodiscard]] std::vector<std::int64_t> shuffled_indices(std::int64_t size, std::uint64_t seed, std::int64_t epoch);
 

@@ -28,7 +28,12 @@ struct TrainingAvailability {
 /// where this build cannot train.
 [[nodiscard]] std::vector<NodeReason> training_refusals(const Model& model);
 
-enum class Optimizer { kSgd, kAdam, kAdamW };
+enum class Optimizer {
+  kAuto,  ///< kSgd; kAdam where numbers are predicted without statistics of the batch (folded or frozen)
+  kSgd,
+  kAdam,
+  kAdamW
+};
 enum class Schedule {
   kOneCycle,  ///< linear up over `warmup`, then cosine to zero
   kCosine,    ///< from the full rate to zero, after a linear `warmup`
@@ -41,17 +46,17 @@ enum class SoftLoss {
   kAuto,            ///< kKl for classes, kHuber for numbers
   kKl,              ///< T^2 KL(teacher || student) of softened outputs; sum over classes, mean over samples and pixels
   kDist,            ///< DIST: 1 - Pearson correlation, within samples and within classes (arXiv 2205.10536)
-  kMse,             ///< in the target's units
-  kHuber,           ///< in the target's units
+  kMse,             ///< in units of the targets' deviation
+  kHuber,           ///< in the same units; linear beyond one
   kTeacherBounded,  ///< numbers: the label's error counts only where the student is worse than the teacher (Chen 2017)
 };
 enum class Precision { kAuto, kFloat32, kBFloat16 };
 enum class NormTraining {
-  kAuto,         ///< kBatch if a batch has at least 64 samples (kAdded if there is no normalization, and the task is
-                 ///< not regression), else kReestimated
-  kBatch,        ///< batch statistics while training
+  kAuto,         ///< kBatch if a batch has at least 64 samples (16 of maps), else kReestimated; kAdded where that
+                 ///< holds, the network has no normalization, and the task is not regression
+  kBatch,        ///< batch statistics while training; after a short run the running ones are taken anew at its end
   kFrozen,       ///< running statistics as they are
-  kReestimated,  ///< kFrozen, and statistics taken anew over the training images at the end
+  kReestimated,  ///< statistics taken anew over the training images at the start, then kFrozen
   kAdded,        ///< kBatch, and convolutions without a normalization have one while training (docs/finetune.md)
 };
 
@@ -76,9 +81,11 @@ struct Workers {
 struct TrainOptions {
   double epochs = 5;        ///< passes over the training images; may be a fraction
   double time_limit_s = 0;  ///< stop in time: the schedule is fitted to it after the first steps; 0: no limit
-  std::int64_t batch = 128;
-  Optimizer optimizer = Optimizer::kSgd;
-  /// Absent: SGD 0.05, without BatchNormalization 0.01, quantization-aware 0.005; Adam and AdamW 1e-3, 1e-4.
+  /// Samples for one step; 0: 128, less where an epoch would have fewer than 16 steps (not below 64; maps: 16).
+  std::int64_t batch = 0;
+  Optimizer optimizer = Optimizer::kAuto;
+  /// Absent: SGD 0.05 (numbers: 0.2), without statistics of the batch 0.01, quantization-aware 0.005; Adam and AdamW
+  /// 1e-3 (chosen by kAuto: 3e-4), quantization-aware 1e-4.
   std::optional<double> learning_rate = {};
   double momentum = 0.9;       ///< SGD (Nesterov); beta1 of Adam
   double weight_decay = 5e-4;  ///< of weights; not of biases, normalizations and slopes

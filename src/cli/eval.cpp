@@ -1,6 +1,7 @@
 // pare eval: the metric with its interval; two models on the same samples with a paired test.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "cli/options.h"
@@ -25,6 +26,9 @@ std::string details(const Evaluation& evaluation, const std::vector<std::string>
     const RegressionError& error = evaluation.regression;
     text += fmt::format("  MAE {:.4g}, bias {:+.4g}, R2 {:.4f}, {} distinct output values\n", error.mae, error.bias,
                         error.r2, with_commas(error.distinct_outputs));
+    if (error.r2 < 1)
+      text +=
+          fmt::format("  {:.4g} would be the RMSE of the targets' mean alone\n", error.rmse / std::sqrt(1 - error.r2));
   }
   if (evaluation.metric == Metric::kAgreement) {
     const Agreement& agreement = evaluation.agreement;

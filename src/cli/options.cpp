@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <unordered_set>
 
 #include "core/atomic_file.h"
 #include "core/fail.h"
 #include "pare/model_io.h"
+#include "pare/split.h"
 
 namespace pare {
 namespace fs = std::filesystem;
@@ -45,8 +45,8 @@ void declare_run(CLI::App& app, RunOptions& options) {
 void declare_data(CLI::App& app, DataOptions& options, bool required) {
   auto* data = app.add_option("--data", options.data,
                               "Samples: a folder with one subfolder per class, images/ beside masks/, CIFAR-10 "
-                              ".bin(.xz), IDX -ubyte(.gz), .npy, .npz, "
-                              "or a folder of images");
+                              ".bin(.xz), IDX -ubyte(.gz), .npy, .npz, a folder of images, or, with \"tile\" in the "
+                              "preprocess file, rasters: scene.tif, scene.tif#train, a folder of them");
   data->group("Data");
   if (required) data->required();
   app.add_option("--preprocess", options.preprocess,
@@ -115,16 +115,9 @@ void check_outputs(const CLI::App& verb) {
 }
 
 SplitData split_data(const std::shared_ptr<const Dataset>& all, std::uint64_t seed) {
-  const std::int64_t available = all->size(), aside = std::min<std::int64_t>(available / 2, 10000);
-  if (aside < 1)
-    fail(ErrorCode::kInvalidArgument,
-         "the data holds {} samples; at least 2 are needed\n  remedy: give more, or held-out ones with --eval",
-         available);
-  std::vector<std::int64_t> held = sample_indices(available, aside, seed), rest;
-  const std::unordered_set<std::int64_t> taken(held.begin(), held.end());
-  for (std::int64_t i = 0; i < available; ++i)
-    if (!taken.contains(i)) rest.push_back(i);
-  return {subset(all, std::move(rest)), subset(all, std::move(held))};
+  constexpr std::int64_t kMost = 10000;
+  Split split = set_aside(*all, kMost, seed);
+  return {subset(all, std::move(split.train)), subset(all, std::move(split.validation))};
 }
 
 }  // namespace pare

@@ -69,6 +69,7 @@ class ArraySource final : public Source {
   }
   [[nodiscard]] Image mask(std::int64_t index) const override { return sample(y_, y_layout_, index); }
   [[nodiscard]] bool masks_fit_images() const override { return false; }
+  [[nodiscard]] bool nodata_in_targets() const override { return true; }
   [[nodiscard]] Tensor regression_target(std::int64_t index) const override;
   [[nodiscard]] std::string sample_name(std::int64_t index) const override {
     return fmt::format("sample {} of {}", index, path_.filename().string());

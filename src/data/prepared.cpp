@@ -1,6 +1,7 @@
 // Samples of any source, prepared by one plan per input of the network.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "core/fail.h"
@@ -287,6 +288,10 @@ Tensor PreparedDataset::regression_of(std::span<const std::int64_t> indices) con
     if (i == 0) values.reserve(floats.size() * indices.size());
     values.insert(values.end(), floats.begin(), floats.end());
   }
+  // 0 marks the black border of images; in what is to be predicted it is a value like any other.
+  if (source_->nodata_in_targets() && mask_nodata_ && *mask_nodata_ != 0)
+    std::replace(values.begin(), values.end(), static_cast<float>(*mask_nodata_),
+                 std::numeric_limits<float>::quiet_NaN());
   shape.insert(shape.begin(), static_cast<std::int64_t>(indices.size()));
   return Tensor::of<float>(std::move(shape), values);
 }

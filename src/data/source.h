@@ -42,6 +42,8 @@ class Source {
   /// images() hold the chosen bands alone, in their order.
   [[nodiscard]] virtual bool chooses_bands() const { return false; }
   [[nodiscard]] virtual std::optional<double> nodata() const { return {}; }  ///< as the files declare it
+  /// The description's nodata stands for missing values in targets as well.
+  [[nodiscard]] virtual bool nodata_in_targets() const { return false; }
   [[nodiscard]] virtual Tensor regression_target(std::int64_t index) const;  ///< float32
 };
 using SourcePtr = std::unique_ptr<const Source>;

@@ -84,6 +84,19 @@ Indices choose_groups(const std::map<std::int64_t, Indices>& groups, std::int64_
       ->second;
 }
 
+/// All below `size` that are not in the sorted `taken`.
+Indices others(const Indices& taken, std::int64_t size) {
+  Indices rest;
+  auto next = taken.begin();
+  for (std::int64_t index = 0; index < size; ++index) {
+    if (next != taken.end() && *next == index)
+      ++next;
+    else
+      rest.push_back(index);
+  }
+  return rest;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> shuffled_indices(std::int64_t size, std::uint64_t seed, std::int64_t epoch) {
@@ -94,6 +107,29 @@ std::vector<std::int64_t> shuffled_indices(std::int64_t size, std::uint64_t seed
   Rng rng(seed * 0x9E3779B97F4A7C15ULL + static_cast<std::uint64_t>(epoch) * 0xD1B54A32D192ED03ULL);
   shuffle(indices, rng);
   return indices;
+}
+
+Split set_aside(const Dataset& dataset, std::int64_t most, std::uint64_t seed) {
+  const std::int64_t size = dataset.size(), aside = std::min(size / 2, most);
+  if (aside < 1)
+    fail(ErrorCode::kInvalidArgument,
+         "the data holds {} samples; at least 2 are needed\n  remedy: give more, or held-out ones with --eval", size);
+  Split split;
+  if (const auto groups = by_number(dataset.groups()); !groups.empty()) {
+    if (groups.size() < 2)
+      fail(ErrorCode::kInvalidArgument,
+           "{}: all samples lie in one block of neighbouring tiles, which stays whole, so none can be set aside\n  "
+           "remedy: held-out data with --eval, or a smaller 'tile'",
+           dataset.description());
+    Rng rng(seed);
+    split.validation = choose_groups(groups, aside, rng);
+    std::sort(split.validation.begin(), split.validation.end());
+    split.train = others(split.validation, size);
+    return split;
+  }
+  split.validation = sample_indices(size, aside, seed);  // ascending
+  split.train = others(split.validation, size);
+  return split;
 }
 
 Split split_dataset(const Dataset& dataset, double validation_share, std::uint64_t seed) {
@@ -116,13 +152,7 @@ Split split_dataset(const Dataset& dataset, double validation_share, std::uint64
         groups.empty() ? choose_samples(dataset, wanted, validation_share, rng) : choose_groups(groups, wanted, rng);
     std::sort(split.validation.begin(), split.validation.end());
   }
-  auto next = split.validation.begin();
-  for (std::int64_t index = 0; index < size; ++index) {
-    if (next != split.validation.end() && *next == index)
-      ++next;
-    else
-      split.train.push_back(index);
-  }
+  split.train = others(split.validation, size);
   return split;
 }
 

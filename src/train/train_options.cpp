@@ -74,11 +74,12 @@ std::vector<OptionInfo> train_option_infos() {
   return {
       number("epochs", "5", "passes over the training images; may be a fraction"),
       word("time", "", {}, "at most so long (90s, 10m, 2h); the schedule is fitted to it"),
-      {"batch", Type::kInt, "128", {}, "samples for one step"},
-      word("optimizer", "sgd", {"sgd", "adam", "adamw"}, "how weights follow their gradients; sgd with momentum"),
+      {"batch", Type::kInt, "", {}, "samples for one step; 128, or less where there are few"},
+      word("optimizer", "auto", {"auto", "sgd", "adam", "adamw"},
+           "how weights follow their gradients; auto: sgd with momentum, adam for numbers without batch statistics"),
       number("lr", "",
-             "highest learning rate; sgd: 0.05, without BatchNormalization 0.01, qat 0.005; adam, adamw: 0.001, qat "
-             "0.0001"),
+             "highest learning rate; sgd: 0.05 (numbers: 0.2), without batch statistics 0.01, qat 0.005; adam, adamw: "
+             "0.001 (by auto: 0.0003), qat 0.0001"),
       {"find-lr", Type::kFlag, "off", {}, "try learning rates first and take a tenth of the best"},
       number("momentum", "0.9", "of sgd; beta1 of adam"),
       number("weight-decay", "0.0005", "pull of weights towards 0; not of biases and normalizations"),
@@ -116,9 +117,10 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   TrainOptions train;
   train.epochs = options.number("epochs");
   if (options.given("time")) train.time_limit_s = parse_duration(options.word("time"), "time");
-  train.batch = options.integer("batch");
+  if (options.given("batch")) train.batch = options.integer("batch");
   train.optimizer = chosen<Optimizer>(
-      options.word("optimizer"), {{"sgd", Optimizer::kSgd}, {"adam", Optimizer::kAdam}, {"adamw", Optimizer::kAdamW}});
+      options.word("optimizer"),
+      {{"auto", Optimizer::kAuto}, {"sgd", Optimizer::kSgd}, {"adam", Optimizer::kAdam}, {"adamw", Optimizer::kAdamW}});
   if (options.given("lr")) train.learning_rate = options.number("lr");
   train.find_learning_rate = options.flag("find-lr");
   train.momentum = options.number("momentum");
@@ -170,7 +172,7 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   train.workers.timeout_s = options.number("worker-timeout");
 
   in_range("epochs", train.epochs, 1e-6, 1e6);
-  in_range("batch", static_cast<double>(train.batch), 1, 1e6);
+  if (options.given("batch")) in_range("batch", static_cast<double>(train.batch), 1, 1e6);
   if (train.learning_rate) in_range("lr", *train.learning_rate, 1e-12, 1e3);
   in_range("momentum", train.momentum, 0, 0.9999);
   in_range("weight-decay", train.weight_decay, 0, 10);

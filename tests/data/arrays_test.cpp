@@ -177,6 +177,20 @@ TEST(Arrays, GiveMapsWithNaNWhereNothingIsKnown) {
   }
 }
 
+TEST(Arrays, NodataIsUnknownInTargetsUnlessItIsZero) {
+  const TempDir folder;
+  std::vector<float> y = counting(40);
+  y[3] = -9999;
+  for (const double nodata : {-9999.0, 0.0}) {
+    const auto data = open_npz(folder, {{"x.npy", kImages}, {"y.npy", npy_file("<f4", "(2, 4, 5)", y)}},
+                               {.preprocess = {.nodata = nodata}});
+    const std::vector<float> target = batch_of(*data, {0}).target.to_floats();
+    EXPECT_EQ(std::isnan(target[3]), nodata != 0);
+    EXPECT_EQ(std::count_if(target.begin(), target.end(), [](float value) { return std::isnan(value); }),
+              nodata != 0 ? 1 : 0);
+  }
+}
+
 TEST(Arrays, TurnHeightWidthChannelsRound) {
   const TempDir folder;
   const Members members = {{"x.npy", npy_file("<f4", "(2, 4, 5, 3)", counting(120))}};

@@ -90,6 +90,24 @@ TEST(SplitDataset, KeepsGroupsTogether) {
   EXPECT_EQ(uneven.validation, (std::vector<std::int64_t>{7, 8, 9}));
 }
 
+TEST(SetAside, TakesHalfAndKeepsGroupsTogether) {
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < 60; ++i) groups.push_back(i / 6);
+  for (const std::uint64_t seed : {0U, 1U, 2U}) {
+    const Split split = set_aside(Numbered(60, {}, groups), 10000, seed);
+    expect_partition(split, 60);
+    EXPECT_EQ(split.validation.size(), 30U);
+    for (const auto& [group, count] : counts(groups, split.validation)) EXPECT_EQ(count, 6) << group;
+  }
+  EXPECT_EQ(set_aside(Numbered(60, {}, groups), 7, 1).validation.size(), 6U);
+  const Split single = set_aside(Numbered(61, {}, {}), 10000, 1);
+  expect_partition(single, 61);
+  EXPECT_EQ(single.validation.size(), 30U);
+  expect_error([] { (void)set_aside(Numbered(4, {}, {0, 0, 0, 0}), 10000, 1); }, ErrorCode::kInvalidArgument,
+               {"one block", "--eval"});
+  expect_error([] { (void)set_aside(Numbered(1, {}, {}), 10000, 1); }, ErrorCode::kInvalidArgument, {"at least 2"});
+}
+
 TEST(SplitDataset, RefusesWhatCannotBeDivided) {
   expect_error([] { (void)split_dataset(Numbered(1, {}, {}), 0.1, 1); }, ErrorCode::kInvalidArgument,
                {"numbered samples", "1 sample", "remedy"});

@@ -207,12 +207,18 @@ Objective::Counted Objective::counted(const TorchBatch& batch) const {
 }
 
 LossParts Objective::loss(const std::vector<at::Tensor>& student, const std::vector<at::Tensor>& teacher,
-                          const TorchBatch& batch) const {
+                          const TorchBatch& raw) const {
   at::Tensor hard, soft;
-  if (uses_labels_) hard = hard_loss(student.front().to(at::kFloat), batch);
+  const auto given = [&](std::size_t i) {
+    const at::Tensor output = student[i].to(at::kFloat);
+    return scale_.by_layer ? output : scale_.normalized(output);
+  };
+  TorchBatch batch = raw;
+  if (batch.target.defined()) batch.target = scale_.normalized(batch.target);
+  if (uses_labels_) hard = hard_loss(given(0), batch);
   if (has_teacher_)
     for (std::size_t i = 0; i < outputs_; ++i) {
-      const at::Tensor one = soft_loss(student[i].to(at::kFloat), teacher[i].to(at::kFloat), batch);
+      const at::Tensor one = soft_loss(given(i), scale_.normalized(teacher[i].to(at::kFloat)), batch);
       soft = soft.defined() ? soft + one : one;
     }
   if (hard.defined() && batch.hard_scale != 1) hard = hard * batch.hard_scale;

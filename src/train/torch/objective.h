@@ -11,6 +11,7 @@
 #include "pare/train.h"
 #include "train/features.h"
 #include "train/torch/executor.h"
+#include "train/torch/target_scale.h"
 
 namespace pare {
 
@@ -49,6 +50,10 @@ class Objective {
   /// "cross entropy with the labels 0.3, KL to the teacher at T = 3 0.7".
   [[nodiscard]] std::string description() const;
 
+  /// Numbers are compared in these units from now on.
+  void set_scale(TargetScale scale) { scale_ = std::move(scale); }
+  [[nodiscard]] const TargetScale& scale() const noexcept { return scale_; }
+
   /// Over how many values the two losses of this batch are means.
   struct Counted {
     double hard = 0, soft = 0;
@@ -67,6 +72,7 @@ class Objective {
   [[nodiscard]] at::Tensor soft_loss(const at::Tensor& output, const at::Tensor& wanted, const TorchBatch& batch) const;
 
   TrainOptions options_;
+  TargetScale scale_;
   Task task_ = Task::kNone;
   bool uses_labels_ = false, has_teacher_ = false;
   HardLoss hard_ = HardLoss::kAuto;

@@ -24,14 +24,8 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-constexpr std::int64_t kSmallestNormBatch = 64;  ///< statistics of fewer samples are too noisy to train with
-
-/// A quantized network is near its end: large steps would lead away from where its ranges fit.
-/// Without BatchNormalization (folded before pruning, gone in a quantized network) nothing tames large steps.
-double default_rate(const TrainOptions& options, bool has_batchnorm) {
-  if (options.optimizer != Optimizer::kSgd) return options.quantization_aware ? 1e-4 : 1e-3;
-  return options.quantization_aware ? 0.005 : has_batchnorm ? 0.05 : 0.01;
-}
+// Running statistics have forgotten what they began with, and come to rest, after so many steps.
+constexpr std::int64_t kSettled = 300;
 
 ExecutorOptions executor_options(const TrainOptions& options, const Objective& objective) {
   return {.results = objective.student_values(),
@@ -57,57 +51,33 @@ Trainer::Parts Trainer::split(const std::shared_ptr<const Dataset>& data, const 
   return {.train = subset(data, parts.train), .validation = subset(data, parts.validation)};
 }
 
-AddedNorms Trainer::add_norms(const Model& student, const std::shared_ptr<const Dataset>& data,
-                              const TrainOptions& options) {
-  const bool asked = options.norm == NormTraining::kAdded;
-  const bool suits = options.norm == NormTraining::kAuto && data->task() != Task::kRegression &&
-                     options.batch / options.workers.count >= kSmallestNormBatch && !has_batchnorm(student.graph);
-  if (options.quantization_aware || !(asked || suits)) return {};
-  at::set_num_threads(1);  // a short look; idle threads that wait in loops would make it a long one
-  return {student, *augmented(data, parse_augment(options.augment), options.seed), options.seed};
-}
-
 Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<const Dataset> data,
                  const TrainOptions& options, ProgressSink& progress)
     : options_(options),
       progress_(progress),
       data_(split(data, options)),
-      norms_(add_norms(student, data_.train, options)),
+      norms_(add_norms(student)),
       objective_(student, teacher, *data, options),
-      student_(norms_.with(student), executor_options(options, objective_)),
-      optimizer_(options.optimizer, options.momentum, options.weight_decay, with_adapters()) {
+      student_(norms_.with(student), executor_options(options, objective_)) {
   if (student_.integer_weights() > 0 && !options_.quantization_aware)
     fail(ErrorCode::kInvalidArgument,
          "training: {} weights of this network are stored as integers and would stay as they are\n  remedy: --qat "
          "trains them; or train the float network and quantize it afterwards",
          with_commas(student_.integer_weights()));
   at::set_num_threads(std::max(1, options_.threads / std::max(1, options_.workers.local_count)));
-  rate_ = options_.learning_rate.value_or(default_rate(options_, student_.has_batchnorm()));
   const AugmentOptions augment = parse_augment(options_.augment);
   if (teacher != nullptr) {
     const std::string figure = check_teacher(*teacher, data_.train, options_.threads, options_.seed);
     if (!figure.empty()) result_.notes.push_back(figure);
     teacher_.emplace(*teacher, objective_.teacher_values(), augment == AugmentOptions{} && options_.mixup == 0);
   }
-  if (options_.batch > data_.train->size()) {
-    options_.batch = data_.train->size();
-    result_.notes.push_back(fmt::format("there are only {} samples to train on: that is the batch", options_.batch));
-  }
-  if (options_.workers.count > 1 && options_.batch < 2 * options_.workers.count)
-    fail(ErrorCode::kInvalidArgument,
-         "a batch of {} is too small for {} workers\n  remedy: at least {} samples, or fewer workers", options_.batch,
-         options_.workers.count, 2 * options_.workers.count);
-  steps_per_epoch_ = data_.train->size() / options_.batch;
-  total_steps_ = std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(std::llround(options_.epochs * static_cast<double>(steps_per_epoch_))));
-  norm_ = options_.norm == NormTraining::kAdded ? NormTraining::kBatch : options_.norm;
   if (norms_.count() > 0)
     result_.notes.push_back(fmt::format(
         "{} convolutions have no normalization; each got one while training, and it is folded into the weights again",
         norms_.count()));
-  if (norm_ == NormTraining::kAuto)
-    norm_ = options_.batch / options_.workers.count >= kSmallestNormBatch ? NormTraining::kBatch
-                                                                          : NormTraining::kReestimated;
+  choose_optimizer();
+  if (norm_ == NormTraining::kReestimated) reestimate_statistics();
+  choose_units(student);
   for (TrainedTensor& parameter : student_.parameters()) {
     const at::Tensor plain = parameter.tensor.detach();
     const std::int64_t zeros = plain.numel() - plain.count_nonzero().item<std::int64_t>();
@@ -179,7 +149,7 @@ void Trainer::train_batch(const Batch& raw, const std::vector<std::int64_t>& ind
          "training: the loss is {} at step {} of {} (learning rate {:.3g})\n  remedy: a smaller learning rate "
          "({:.3g}, say), --clip-norm, or --precision float32; values of the data that are no numbers do this as well",
          loss, state_.step + 1, total_steps_, rate, rate_ / 10);
-  optimizer_.step(rate, options_.clip_norm);
+  optimizer_->step(rate, options_.clip_norm);
   keep_zeros();
   ++state_.step;
   average_weights();
@@ -250,7 +220,7 @@ void Trainer::fit_to_time() {
 
 double Trainer::validate() {
   if (!is_first()) return group_->of_first({0}, true).front();
-  const auto session = open_session(export_model(), {.threads = options_.threads});
+  const auto session = open_session(exported(), {.threads = options_.threads});
   const double value = evaluate(*session, *data_.validation, {.batch_size = 64}).value;
   return group_ ? group_->of_first({value}, true).front() : value;
 }
@@ -286,13 +256,17 @@ void Trainer::finish_epoch(std::int64_t epoch) {
 }
 
 void Trainer::reestimate_statistics() {
-  if (norm_ != NormTraining::kReestimated || !student_.has_batchnorm() || !is_first()) return;
+  if (!student_.has_batchnorm() || !is_first()) return;
   const c10::NoGradGuard no_gradient;
-  constexpr std::int64_t kSamples = 4096;
-  const auto sample =
-      subset(augmented(data_.train, parse_augment(options_.augment), options_.seed),
-             sample_indices(data_.train->size(), std::min(kSamples, data_.train->size()), options_.seed));
-  BatchReader reader(*sample, std::max(options_.batch, std::min(kSmallestNormBatch, sample->size())), 1);
+  constexpr std::int64_t kSamples = 4096, kLeast = 64;
+  const std::int64_t available = std::min(kSamples, data_.train->size());
+  const std::int64_t batch_size = std::max(options_.batch, std::min(kLeast, available));
+  // Whole batches: each counts alike, and a last one of a single sample has no variance.
+  const std::int64_t count = available - available % batch_size;
+  // Augmented as in training: weights have adapted to the statistics of such images.
+  const auto sample = subset(augmented(data_.train, parse_augment(options_.augment), options_.seed),
+                             sample_indices(data_.train->size(), count, options_.seed));
+  BatchReader reader(*sample, batch_size, 1);
   std::int64_t collected = 0;
   while (const std::optional<Batch> batch = reader.next())
     (void)student_.run(to_torch_batch(*batch).inputs, {.norm = NormMode::kCollect, .collected = collected++});
@@ -301,8 +275,6 @@ void Trainer::reestimate_statistics() {
 void Trainer::use_averaged_weights() {
   const c10::NoGradGuard no_gradient;
   for (std::size_t i = 0; i < averaged_.size(); ++i) student_.parameters()[i].tensor.detach().copy_(averaged_[i]);
-  if (!averaged_.empty() && student_.has_batchnorm())
-    norm_ = NormTraining::kReestimated;  // statistics of other weights
 }
 
 TrainResult Trainer::run() {
@@ -341,11 +313,11 @@ TrainResult Trainer::train() {
   if (options_.patience > 0 && !best_.empty()) {
     student_.set_state(best_);
     result_.best_epoch = state_.best_epoch;
-  } else {
-    reestimate_statistics();
+  } else if (norm_ == NormTraining::kBatch && (!averaged_.empty() || state_.step < kSettled)) {
+    reestimate_statistics();  // they belong to other weights. Frozen ones were trained with: they must stay
   }
   save();
-  result_.model = export_model();
+  result_.model = exported();
   result_.epochs = state_.epochs;
   result_.steps = state_.step;
   result_.bfloat16 = compute_ == at::kBFloat16;

@@ -15,6 +15,7 @@
 #include "train/torch/optimizer.h"
 #include "train/torch/process_group.h"
 #include "train/torch/share.h"
+#include "train/torch/target_scale.h"
 #include "train/torch/teacher.h"
 
 namespace pare {
@@ -29,12 +30,17 @@ class Trainer {
   struct Parts {
     std::shared_ptr<const Dataset> train, validation;  ///< validation: null if nothing is split off
   };
-  [[nodiscard]] static AddedNorms add_norms(const Model& student, const std::shared_ptr<const Dataset>& data,
-                                            const TrainOptions& options);
   [[nodiscard]] static Parts split(const std::shared_ptr<const Dataset>& data, const TrainOptions& options);
   /// What is trained: the student's weights, and adapters that stay behind.
   [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
   [[nodiscard]] TrainResult train();
+  [[nodiscard]] AddedNorms add_norms(const Model& student);
+  void choose_batch(const Model& student);
+  void choose_optimizer();
+  void choose_units(const Model& student);
+  void use_units(const TargetSums& sums, std::optional<OutputLayer> layer);
+  /// The network as it is now, its outputs in their own units and without what was added for training.
+  [[nodiscard]] Model exported();
   void join_workers();
   void share_state();
   void meet_after_epoch();
@@ -53,8 +59,6 @@ class Trainer {
   void keep_zeros();
   void average_weights();
   void use_averaged_weights();
-  /// The network as it is now, without what was added for training.
-  [[nodiscard]] Model export_model() const { return norms_.without(student_.export_model()); }
   [[nodiscard]] double validate();
   void save();
   void restore();
@@ -64,23 +68,25 @@ class Trainer {
   TrainOptions options_;
   ProgressSink& progress_;
   Parts data_;
+  // What add_norms settles, and so before it.
+  TrainResult result_;
+  NormTraining norm_ = NormTraining::kFrozen;
+  std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
   AddedNorms norms_;
   Objective objective_;
   Executor student_;
   std::optional<Teacher> teacher_;
-  WeightOptimizer optimizer_;
-  std::unique_ptr<ProcessGroup> group_;  ///< null: alone
+  std::optional<WeightOptimizer> optimizer_;
+  std::optional<OutputLayer> output_layer_;  ///< works in units of the targets' deviation
+  std::unique_ptr<ProcessGroup> group_;      ///< null: alone
   std::optional<GradientSum> gradient_sum_;
   double rate_ = 0;
   at::ScalarType compute_ = at::kFloat;
-  NormTraining norm_ = NormTraining::kFrozen;
-  std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
   std::vector<std::pair<at::Tensor, at::Tensor>> masks_;  ///< weight, 1 where it was not 0
   std::vector<at::Tensor> averaged_;                      ///< EMA by parameter
   std::map<std::string, at::Tensor> best_;                ///< weights of the best epoch
   Checkpoint state_;                                      ///< figures; tensors only while saving
-  TrainResult result_;
-  std::int64_t first_step_ = 0;  ///< of this process: above 0 after a resume
+  std::int64_t first_step_ = 0;                           ///< of this process: above 0 after a resume
   std::chrono::steady_clock::time_point started_, saved_, timed_from_;
 };
 

@@ -25,7 +25,7 @@ void Trainer::save() {
   Checkpoint out = state_;
   out.fingerprint = fingerprint();
   for (const auto& [name, tensor] : student_.state()) out.tensors["weight/" + name] = from_torch(tensor);
-  for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor);
+  for (const auto& [name, tensor] : optimizer_->state()) out.tensors["optimizer/" + name] = from_torch(tensor);
   for (const TrainedTensor& adapter : objective_.adapters())
     out.tensors["adapter/" + adapter.name] = from_torch(adapter.tensor);
   for (const auto& [name, tensor] : best_) out.tensors["best/" + name] = from_torch(tensor);
@@ -62,7 +62,7 @@ void Trainer::restore() {
   found->tensors.clear();
   state_ = std::move(*found);
   student_.set_state(weights);
-  optimizer_.restore(moments, state_.step);
+  optimizer_->restore(moments, state_.step);
   result_.notes.push_back(fmt::format("went on from step {} of {}", state_.step, total_steps_));
 }
 

@@ -39,7 +39,7 @@ double Trainer::seconds_per_step(at::ScalarType compute, const TorchBatch& batch
     best = std::min(best, seconds_since(start));
     if (best > 3 * to_beat) break;
   }
-  optimizer_.forget_gradients();
+  optimizer_->forget_gradients();
   return best;
 }
 
@@ -102,7 +102,7 @@ void Trainer::find_rate() {
     trial.step(rate, 0);
     keep_zeros();
   }
-  optimizer_.forget_gradients();
+  optimizer_->forget_gradients();
   student_.set_state(before);
   rate_ = best / 10;
   result_.notes.push_back(fmt::format(

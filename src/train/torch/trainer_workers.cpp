@@ -30,7 +30,7 @@ void Trainer::join_workers() {
 void Trainer::share_state() {
   std::vector<at::Tensor> tensors = averaged_;
   for (const auto& [name, tensor] : student_.state()) tensors.push_back(tensor);
-  for (const auto& [name, tensor] : optimizer_.state()) tensors.push_back(tensor);
+  for (const auto& [name, tensor] : optimizer_->state()) tensors.push_back(tensor);
   group_->copy_from_first(tensors);
   const std::vector<double> numbers =
       group_->of_first({static_cast<double>(state_.step), state_.best, static_cast<double>(state_.best_epoch), rate_,
@@ -41,7 +41,7 @@ void Trainer::share_state() {
   state_.best_epoch = static_cast<std::int64_t>(numbers[2]);
   rate_ = numbers[3];
   compute_ = numbers[4] != 0 ? at::kBFloat16 : at::kFloat;
-  if (state_.step > 0) optimizer_.restore(optimizer_.state(), state_.step);
+  if (state_.step > 0) optimizer_->restore(optimizer_->state(), state_.step);
 }
 
 /// Running statistics are each worker's own between two epochs. Weights are the same everywhere unless processors round
