@@ -63,7 +63,7 @@ Workers parse_workers(const std::string& text) {
 
 }  // namespace
 
-std::vector<OptionInfo> train_option_infos() {
+std::vector<OptionInfo> train_option_infos(const TeachingDefaults& defaults) {
   using Type = OptionInfo::Type;
   const auto word = [](const char* name, const char* fallback, std::vector<std::string> choices, const char* help) {
     return OptionInfo{name, Type::kWord, fallback, std::move(choices), help};
@@ -91,8 +91,9 @@ std::vector<OptionInfo> train_option_infos() {
       number("mixup", "0", "alpha of mixed pairs of images; 0: off"),
       word("hard-loss", "auto", {"auto", "cross-entropy", "mse", "huber"}, "error against the labels"),
       word("loss", "auto", {"auto", "kl", "dist", "mse", "huber", "bounded"}, "error against the teacher"),
-      number("temperature", "3", "T: both networks' scores are divided by it before they are compared"),
-      number("hard-weight", "0.3", "share of the labels in the loss when there is a teacher"),
+      number("temperature", defaults.temperature,
+             "T: both networks' scores are divided by it before they are compared"),
+      number("hard-weight", defaults.hard_weight, "share of the labels in the loss when there is a teacher"),
       {"features", Type::kWordList, "", {}, "hidden layers compared as well: auto, or student_value=teacher_value,..."},
       number("feature-weight", "1", "weight of the hidden layers in the loss"),
       {"no-labels", Type::kFlag, "off", {}, "the teacher alone, even where there are labels"},
