@@ -31,18 +31,18 @@ NETWORKS = {
 CALIBRATION_IMAGES = 512
 
 
-def use_environment():
+def use_environment(requirements="requirements.txt"):
     """Makes the pinned environment (once) and goes on in it. Call before importing numpy, onnx or a peer."""
-    venv = CACHE / "venv"
+    venv = CACHE / f"venv{requirements.removeprefix('requirements').removesuffix('.txt')}"
     if Path(sys.prefix) == venv:
         return
     stamp = venv / "requirements.txt"
-    wanted = (BENCH / "requirements.txt").read_text()
+    wanted = (BENCH / requirements).read_text()
     if not stamp.exists() or stamp.read_text() != wanted:
         say(f"making the Python environment {venv} (once)")
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
         pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-        subprocess.run([*pip, "-r", str(BENCH / "requirements.txt")], check=True)
+        subprocess.run([*pip, "-r", str(BENCH / requirements)], check=True)
         stamp.write_text(wanted)
     os.execv(venv / "bin" / "python", [str(venv / "bin" / "python"), *sys.argv])
 

@@ -122,8 +122,8 @@ struct SpeedComparison {
 [[nodiscard]] Timing benchmark(Session& session, const BenchmarkOptions& options = {},
                                ProgressSink& progress = silent_progress());
 /// Blocks of the two alternate (order random within each pair), so that drift hits both alike. `kFaster` or `kSlower`
-/// only if the interval excludes 1 and the ratio is at least 1 % away from it; a model against itself is "no
-/// difference" in at least 19 of 20.
+/// only if the whole interval lies at least 1 % from 1: a session's time depends by about that much on where its memory
+/// lies, which no repetition shows. A model against itself is "no difference" in at least 19 of 20.
 [[nodiscard]] SpeedComparison compare_speed(Session& baseline, Session& other, const BenchmarkOptions& options = {},
                                             ProgressSink& progress = silent_progress());
 

@@ -52,10 +52,12 @@ enum class SoftLoss {
 };
 enum class Precision { kAuto, kFloat32, kBFloat16 };
 enum class NormTraining {
-  kAuto,         ///< kBatch if a batch has at least 64 samples (16 of maps), else kReestimated
+  kAuto,         ///< kBatch if a batch has at least 64 samples (16 of maps), else kReestimated; kAdded where that
+                 ///< holds, the network has no normalization, and the task is not regression
   kBatch,        ///< batch statistics while training; after a short run the running ones are taken anew at its end
   kFrozen,       ///< running statistics as they are
   kReestimated,  ///< statistics taken anew over the training images at the start, then kFrozen
+  kAdded,        ///< kBatch, and convolutions without a normalization have one while training (docs/finetune.md)
 };
 
 /// Scales of a quantized network while it is trained.

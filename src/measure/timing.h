@@ -25,7 +25,7 @@ struct Clocks {
 [[nodiscard]] SpeedComparison compare_speed_with(const Clocks& clocks, Session& baseline, Session& other,
                                                  const BenchmarkOptions& options, ProgressSink& progress);
 
-/// The rule of compare_speed: the interval excludes 1 and the ratio is at least 1 % away from it.
-[[nodiscard]] Verdict judge(double ratio, Interval interval) noexcept;
+/// The rule of compare_speed: the whole interval lies at least 1 % from 1.
+[[nodiscard]] Verdict judge(Interval interval) noexcept;
 
 }  // namespace pare

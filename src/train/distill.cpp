@@ -22,7 +22,7 @@ StepInfo distill() {
       .name = "distill",
       .kind = StepKind::kTechnique,
       .summary = "A student learns from a teacher: soft targets at a temperature, labels or none",
-      .options = train_option_infos(),
+      .options = train_option_infos({}),
       .run = run,
       .words = "temperature=3 hard-weight=0.3",
       .as_is = true,

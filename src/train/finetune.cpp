@@ -6,6 +6,10 @@
 namespace pare {
 namespace {
 
+/// The teacher is as a rule the network that this one was: sure of the images that both were trained on, so that only a
+/// higher temperature shows what it knows beside the label (the study in docs/finetune.md).
+constexpr TeachingDefaults kOfTheOriginal{.temperature = "6", .hard_weight = "0.1"};
+
 /// What only a teacher gives a meaning to is not left aside without a word.
 void refuse_without_teacher(const StepOptions& options) {
   for (const char* name : {"loss", "temperature", "hard-weight", "features", "feature-weight"})
@@ -26,7 +30,7 @@ StepInfo finetune() {
       .name = "finetune",
       .kind = StepKind::kTechnique,
       .summary = "Trains a network on: with labels, with a teacher, or both; in a recipe the original is the teacher",
-      .options = train_option_infos(),
+      .options = train_option_infos(kOfTheOriginal),
       .run = run,
       .words = "epochs=5 augment=cifar",
       .as_is = true,

@@ -63,7 +63,7 @@ Workers parse_workers(const std::string& text) {
 
 }  // namespace
 
-std::vector<OptionInfo> train_option_infos() {
+std::vector<OptionInfo> train_option_infos(const TeachingDefaults& defaults) {
   using Type = OptionInfo::Type;
   const auto word = [](const char* name, const char* fallback, std::vector<std::string> choices, const char* help) {
     return OptionInfo{name, Type::kWord, fallback, std::move(choices), help};
@@ -91,15 +91,17 @@ std::vector<OptionInfo> train_option_infos() {
       number("mixup", "0", "alpha of mixed pairs of images; 0: off"),
       word("hard-loss", "auto", {"auto", "cross-entropy", "mse", "huber"}, "error against the labels"),
       word("loss", "auto", {"auto", "kl", "dist", "mse", "huber", "bounded"}, "error against the teacher"),
-      number("temperature", "3", "T: both networks' scores are divided by it before they are compared"),
-      number("hard-weight", "0.3", "share of the labels in the loss when there is a teacher"),
+      number("temperature", defaults.temperature,
+             "T: both networks' scores are divided by it before they are compared"),
+      number("hard-weight", defaults.hard_weight, "share of the labels in the loss when there is a teacher"),
       {"features", Type::kWordList, "", {}, "hidden layers compared as well: auto, or student_value=teacher_value,..."},
       number("feature-weight", "1", "weight of the hidden layers in the loss"),
       {"no-labels", Type::kFlag, "off", {}, "the teacher alone, even where there are labels"},
       word("precision", "auto", {"auto", "float32", "bfloat16"}, "of the computation; auto: what is faster here"),
       {"qat", Type::kFlag, "off", {}, "quantization-aware training of a network that pare quantize made"},
       word("ranges", "frozen", {"frozen", "activations", "all"}, "with qat: the scales that are learned"),
-      word("norm", "auto", {"auto", "batch", "frozen", "reestimated"}, "statistics of BatchNormalization"),
+      word("norm", "auto", {"auto", "batch", "frozen", "reestimated", "added"},
+           "BatchNormalization while training; added: layers without one have one for that time"),
       number("validation", "0", "share of the images that is split off and never trained on"),
       {"patience", Type::kInt, "0", {}, "stop after so many epochs without a better validation figure, keep the best"},
       word("checkpoint", "", {}, "file that keeps the state of the run"),
@@ -153,7 +155,8 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
   train.norm = chosen<NormTraining>(options.word("norm"), {{"auto", NormTraining::kAuto},
                                                            {"batch", NormTraining::kBatch},
                                                            {"frozen", NormTraining::kFrozen},
-                                                           {"reestimated", NormTraining::kReestimated}});
+                                                           {"reestimated", NormTraining::kReestimated},
+                                                           {"added", NormTraining::kAdded}});
   train.quantization_aware = options.flag("qat");
   train.ranges = chosen<RangeTraining>(
       options.word("ranges"),

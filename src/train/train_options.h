@@ -8,7 +8,11 @@
 
 namespace pare {
 
-[[nodiscard]] std::vector<OptionInfo> train_option_infos();
+/// How a teacher is followed unless an option says otherwise.
+struct TeachingDefaults {
+  const char *temperature = "3", *hard_weight = "0.3";
+};
+[[nodiscard]] std::vector<OptionInfo> train_option_infos(const TeachingDefaults& defaults);
 /// Throws Error(kInvalidArgument) naming the option that is out of range.
 [[nodiscard]] TrainOptions read_train_options(const StepOptions& options, const Context& context);
 /// Trains with what the context holds and puts the figures into a step's result.

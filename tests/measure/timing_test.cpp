@@ -267,12 +267,12 @@ TEST(CompareSpeed, ComparesNetworksOfVeryDifferentSpeed) {
   EXPECT_GE(under_load.interval.high, 4000);
 }
 
-TEST(Judge, AsksForAnIntervalWithoutOneAndForOnePercent) {
-  EXPECT_EQ(judge(1.02, {1.01, 1.03}), Verdict::kFaster);
-  EXPECT_EQ(judge(1.02, {0.99, 1.05}), Verdict::kNoDifference);
-  EXPECT_EQ(judge(1.005, {1.004, 1.006}), Verdict::kNoDifference);
-  EXPECT_EQ(judge(0.98, {0.97, 0.99}), Verdict::kSlower);
-  EXPECT_EQ(judge(0.98, {0.95, 1.001}), Verdict::kNoDifference);
+TEST(Judge, AsksForAWholeIntervalBeyondOnePercent) {
+  EXPECT_EQ(judge({1.011, 1.03}), Verdict::kFaster);
+  EXPECT_EQ(judge({0.99, 1.05}), Verdict::kNoDifference);
+  EXPECT_EQ(judge({1.004, 1.03}), Verdict::kNoDifference);
+  EXPECT_EQ(judge({0.97, 0.989}), Verdict::kSlower);
+  EXPECT_EQ(judge({0.95, 0.995}), Verdict::kNoDifference);
 }
 
 TEST(CompareSpeed, OfRealWorkWithItselfIsNoDifferenceOnThisMachine) {

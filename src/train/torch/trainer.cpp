@@ -56,8 +56,9 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
     : options_(options),
       progress_(progress),
       data_(split(data, options)),
+      norms_(add_norms(student)),
       objective_(student, teacher, *data, options),
-      student_(student, executor_options(options, objective_)) {
+      student_(norms_.with(student), executor_options(options, objective_)) {
   if (student_.integer_weights() > 0 && !options_.quantization_aware)
     fail(ErrorCode::kInvalidArgument,
          "training: {} weights of this network are stored as integers and would stay as they are\n  remedy: --qat "
@@ -70,7 +71,10 @@ Trainer::Trainer(const Model& student, const Model* teacher, std::shared_ptr<con
     if (!figure.empty()) result_.notes.push_back(figure);
     teacher_.emplace(*teacher, objective_.teacher_values(), augment == AugmentOptions{} && options_.mixup == 0);
   }
-  choose_batch(student);
+  if (norms_.count() > 0)
+    result_.notes.push_back(fmt::format(
+        "{} convolutions have no normalization; each got one while training, and it is folded into the weights again",
+        norms_.count()));
   choose_optimizer();
   if (norm_ == NormTraining::kReestimated) reestimate_statistics();
   choose_units(student);
@@ -259,7 +263,9 @@ void Trainer::reestimate_statistics() {
   const std::int64_t batch_size = std::max(options_.batch, std::min(kLeast, available));
   // Whole batches: each counts alike, and a last one of a single sample has no variance.
   const std::int64_t count = available - available % batch_size;
-  const auto sample = subset(data_.train, sample_indices(data_.train->size(), count, options_.seed));
+  // Augmented as in training: weights have adapted to the statistics of such images.
+  const auto sample = subset(augmented(data_.train, parse_augment(options_.augment), options_.seed),
+                             sample_indices(data_.train->size(), count, options_.seed));
   BatchReader reader(*sample, batch_size, 1);
   std::int64_t collected = 0;
   while (const std::optional<Batch> batch = reader.next())

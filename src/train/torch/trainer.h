@@ -9,6 +9,7 @@
 
 #include "pare/train.h"
 #include "train/checkpoint.h"
+#include "train/torch/added_norms.h"
 #include "train/torch/executor.h"
 #include "train/torch/objective.h"
 #include "train/torch/optimizer.h"
@@ -33,11 +34,12 @@ class Trainer {
   /// What is trained: the student's weights, and adapters that stay behind.
   [[nodiscard]] std::vector<TrainedTensor> with_adapters() const;
   [[nodiscard]] TrainResult train();
+  [[nodiscard]] AddedNorms add_norms(const Model& student);
   void choose_batch(const Model& student);
   void choose_optimizer();
   void choose_units(const Model& student);
   void use_units(const TargetSums& sums, std::optional<OutputLayer> layer);
-  /// The network as it is now, its outputs in their own units.
+  /// The network as it is now, its outputs in their own units and without what was added for training.
   [[nodiscard]] Model exported();
   void join_workers();
   void share_state();
@@ -66,6 +68,11 @@ class Trainer {
   TrainOptions options_;
   ProgressSink& progress_;
   Parts data_;
+  // What add_norms settles, and so before it.
+  TrainResult result_;
+  NormTraining norm_ = NormTraining::kFrozen;
+  std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
+  AddedNorms norms_;
   Objective objective_;
   Executor student_;
   std::optional<Teacher> teacher_;
@@ -75,14 +82,11 @@ class Trainer {
   std::optional<GradientSum> gradient_sum_;
   double rate_ = 0;
   at::ScalarType compute_ = at::kFloat;
-  NormTraining norm_ = NormTraining::kFrozen;
-  std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
   std::vector<std::pair<at::Tensor, at::Tensor>> masks_;  ///< weight, 1 where it was not 0
   std::vector<at::Tensor> averaged_;                      ///< EMA by parameter
   std::map<std::string, at::Tensor> best_;                ///< weights of the best epoch
   Checkpoint state_;                                      ///< figures; tensors only while saving
-  TrainResult result_;
-  std::int64_t first_step_ = 0;  ///< of this process: above 0 after a resume
+  std::int64_t first_step_ = 0;                           ///< of this process: above 0 after a resume
   std::chrono::steady_clock::time_point started_, saved_, timed_from_;
 };
 

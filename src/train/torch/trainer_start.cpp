@@ -1,12 +1,14 @@
 // What a training run settles before its first step: how large a batch is, which statistics normalizations use, and in
 // which units numbers are predicted.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 
 #include "core/fail.h"
 #include "core/words.h"
+#include "pare/augment.h"
 #include "pare/measure.h"
 #include "train/torch/trainer.h"
 
@@ -49,7 +51,9 @@ void Trainer::choose_optimizer() {
   const bool numbers = objective_.task() == Task::kRegression;
   const bool adam = options_.optimizer == Optimizer::kAuto && numbers && !normalizes;
   if (options_.optimizer == Optimizer::kAuto) options_.optimizer = adam ? Optimizer::kAdam : Optimizer::kSgd;
-  const double usual = adam && !options_.quantization_aware ? 3e-4 : default_rate(options_, normalizes, numbers);
+  double usual = adam && !options_.quantization_aware ? 3e-4 : default_rate(options_, normalizes, numbers);
+  // Their network has learned already: large steps would cost what it knows (the study in docs/finetune.md).
+  if (norms_.count() > 0 && options_.optimizer == Optimizer::kSgd) usual = 0.01;
   rate_ = options_.learning_rate.value_or(usual);
   optimizer_.emplace(options_.optimizer, options_.momentum, options_.weight_decay, with_adapters());
   if (adam)
@@ -57,9 +61,18 @@ void Trainer::choose_optimizer() {
         fmt::format("Adam, rate {:.2g}: numbers are predicted without statistics of the batch", rate_));
 }
 
+AddedNorms Trainer::add_norms(const Model& student) {
+  choose_batch(student);
+  const bool suits = options_.norm == NormTraining::kAuto && norm_ == NormTraining::kBatch &&
+                     data_.train->task() != Task::kRegression && !has_batchnorm(student.graph);
+  if (options_.quantization_aware || !(suits || options_.norm == NormTraining::kAdded)) return {};
+  at::set_num_threads(1);  // a short look; idle threads that wait in loops would make it a long one
+  return {student, *augmented(data_.train, parse_augment(options_.augment), options_.seed), options_.seed};
+}
+
 void Trainer::choose_batch(const Model& student) {
   const std::int64_t samples = data_.train->size(), workers = options_.workers.count;
-  const std::int64_t least = gives_map(student, objective_.task()) ? kSmallestMapBatch : kSmallestBatch;
+  const std::int64_t least = gives_map(student, data_.train->task()) ? kSmallestMapBatch : kSmallestBatch;
   const bool chosen = options_.batch == 0;
   if (chosen) options_.batch = fitting_batch(samples, least * workers);
   if (options_.batch > samples) {
@@ -81,7 +94,7 @@ void Trainer::choose_batch(const Model& student) {
         fmt::format("{} steps in all are few: if the loss still falls at the end, more epochs (or a "
                     "smaller batch) will help",
                     total_steps_));
-  norm_ = options_.norm;
+  norm_ = options_.norm == NormTraining::kAdded ? NormTraining::kBatch : options_.norm;
   if (norm_ == NormTraining::kAuto)
     norm_ = options_.batch / workers >= least ? NormTraining::kBatch : NormTraining::kReestimated;
 }
@@ -150,12 +163,12 @@ void Trainer::use_units(const TargetSums& sums, std::optional<OutputLayer> layer
 
 Model Trainer::exported() {
   const TargetScale& scale = objective_.scale();
-  if (!output_layer_ || !scale.defined()) return student_.export_model();
+  if (!output_layer_ || !scale.defined()) return norms_.without(student_.export_model());
   const c10::NoGradGuard no_gradient;
   const at::Tensor weight = output_layer_->weight.clone();
   const at::Tensor bias = output_layer_->bias.defined() ? output_layer_->bias.clone() : at::Tensor();
   rescale(*output_layer_, scale.deviation, scale.mean);
-  Model model = student_.export_model();
+  Model model = norms_.without(student_.export_model());
   output_layer_->weight.copy_(weight);  // back to the last bit: what is measured on the way changes nothing
   if (bias.defined()) output_layer_->bias.copy_(bias);
   return model;

@@ -50,7 +50,9 @@ TEST(TargetScale, FindsTheLayerThatEndsTheNetwork) {
     const Executor executor(model);
     const auto layer = find_output_layer(model.graph, "y", executor);
     ASSERT_EQ(layer.has_value(), one.found);
-    if (layer) EXPECT_EQ(layer->by_channel, one.by_channel);
+    if (layer) {
+      EXPECT_EQ(layer->by_channel, one.by_channel);
+    }
   }
 }
 
