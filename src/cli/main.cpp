@@ -106,7 +106,7 @@ int main(int count, char** words) {
     return pare::run(count, words);
   } catch (const pare::Error& error) {
     if (error.code() == pare::ErrorCode::kInterrupted) {
-      std::fprintf(stderr, "interrupted: nothing was written\n");
+      std::fprintf(stderr, "interrupted: no result was written\n");
       return pare::kFailed;
     }
     const bool internal = error.code() == pare::ErrorCode::kInternal;

@@ -195,7 +195,7 @@ TEST_F(BadInput, CtrlCLeavesNothing) {
                            " >" + err + " 2>&1 & pid=$!; sleep 2; kill -INT $pid; wait $pid";
   const int status = std::system(line.c_str());
   EXPECT_EQ(WEXITSTATUS(status), 1);
-  EXPECT_THAT(read_file(err), ::testing::HasSubstr("interrupted: nothing was written"));
+  EXPECT_THAT(read_file(err), ::testing::HasSubstr("interrupted: no result was written"));
   EXPECT_EQ(listing(), before);
 }
 
