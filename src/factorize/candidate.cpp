@@ -17,10 +17,11 @@ std::vector<FactorKind> wanted_kinds(const LinearLayer& layer, const RankCandida
   if (options.kind == "spatial") return {kVertical, kHorizontal};
   if (options.kind == "channel") return kernel ? std::vector{kChannel} : std::vector<FactorKind>{};
   if (options.kind == "point") return {kPoint};
+  if (options.kind == "tucker2") return {kTucker};
   if (options.kind == "svd") return kernel ? std::vector<FactorKind>{} : std::vector{kChannel};
   if (!kernel) return {kChannel};
   if (spatial && !options.every_kind) return {kVertical, kHorizontal};
-  return {kVertical, kHorizontal, kChannel, kPoint};
+  return {kVertical, kHorizontal, kChannel, kPoint, kTucker};
 }
 
 std::string why_not(const Graph& graph, const Node& node, const std::string& reason) {
@@ -75,8 +76,8 @@ RankCandidates find_candidates(const Model& model, const Trace& trace, const Ran
       Way way{.fold = make_fold(candidate.layer, kind), .macs = {}, .parameters = {}, .points = {}};
       way.macs = fold_macs(candidate.layer, kind, input->second, output->second);
       way.parameters = fold_parameters(candidate.layer, kind);
-      const std::int64_t full = way.fold.full_rank(candidate.layer.outputs);
-      way.limit = std::min({way.macs.break_even(), way.parameters.break_even(), full + 1});
+      const std::int64_t full = way.fold.full_rank();
+      way.limit = std::min({way.macs.break_even(way.fold), way.parameters.break_even(way.fold), full + 1});
       if (options.above_break_even) way.limit = full + 1;
       highest = std::max(highest, way.limit);
       if (way.limit > 1) candidate.ways.push_back(std::move(way));

@@ -30,9 +30,10 @@ StepInfo factorize() {
               {"kind",
                Type::kWord,
                "auto",
-               {"auto", "spatial", "channel", "point", "svd"},
+               {"auto", "spatial", "channel", "point", "tucker2", "svd"},
                "spatial: k x 1 then 1 x k or the other way round; channel: k x k then 1 x 1; point: 1 x 1 then k x k; "
-               "svd: matrices and 1 x 1 only; auto: per layer, by measurement if time is the goal"},
+               "tucker2: 1 x 1, k x k, 1 x 1; svd: matrices and 1 x 1 only; auto: per layer, by measurement if time is "
+               "the goal"},
               {"macs",
                Type::kNumber,
                "",

@@ -110,7 +110,7 @@ class Job {
 
   double cost_of(const Way& way, std::int64_t rank) const {
     const FoldCost& cost = target_.kind == CostKind::kParameters ? way.parameters : way.macs;
-    return rank == 0 ? cost.whole : cost.per_rank * static_cast<double>(rank);
+    return rank == 0 ? cost.whole : cost.at(rank, way.fold.outer_rank(rank));
   }
 
   // --- Options of each layer
@@ -120,7 +120,7 @@ class Job {
     for (const RankCandidate& candidate : candidates_) {
       std::vector<Option> own;
       for (std::size_t way = 0; way < candidate.ways.size(); ++way) {
-        const std::int64_t most = std::min(rank, candidate.ways[way].fold.full_rank(candidate.layer.outputs));
+        const std::int64_t most = std::min(rank, candidate.ways[way].fold.full_rank());
         if (most < candidate.ways[way].limit)
           own.push_back({.way = way, .rank = most, .cost = cost_of(candidate.ways[way], most)});
       }
@@ -303,8 +303,8 @@ class Job {
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       const RankCandidate& candidate = candidates_[chosen_[i].candidate];
       const SplitLayer& split = walked.splits[i];
-      result_.done.push_back(
-          {candidate.label, candidate.op_type, fold_text(split.layer, split.fold.kind, split.factors.rank)});
+      result_.done.push_back({candidate.label, candidate.op_type,
+                              fold_text(split.layer, split.fold.kind, split.factors.rank, split.factors.outer)});
       ++result_.changes;
     }
     for (const std::string& note : walked.notes) result_.notes.push_back(note);

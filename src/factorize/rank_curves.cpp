@@ -39,7 +39,7 @@ HalfRank measure_ways(RankCandidate& candidate, const CentredMoments& moments, s
     const std::vector<std::int64_t> ranks = ranks_to_try(way.limit);
     const LowRank low_rank(folded(moments, way.fold), way.fold, ranks.back(), seed);
     for (const std::int64_t rank : ranks) {
-      const Matrix product = low_rank.product(low_rank.start(rank));
+      const Matrix product = low_rank.product(low_rank.start(rank, way.fold.outer_rank(rank)));
       const double error = low_rank.error(product) / std::max(moments.targets, 1e-300);
       way.points.push_back({.rank = rank, .error = error});
       if (rank == std::max<std::int64_t>(1, way.limit / 2) && error < half.error)

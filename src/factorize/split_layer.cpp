@@ -1,6 +1,7 @@
 // Before   y = Conv<strides, pads, dilations>(x, w, b)
 // After    t = Conv<of axis 0>(x, w_first), y = Conv<of axis 1>(t, w_second, b)
-// Padding stays right because the first factor has no bias: what is outside is 0 before and after it.
+// Tucker-2 t = Conv(x, w_first), u = Conv<strides, pads, dilations>(t, w_second), y = Conv(u, w_last, b)
+// Padding stays right because only the last factor has a bias: what is outside is 0 everywhere.
 #include "factorize/split_layer.h"
 
 #include <algorithm>
@@ -78,7 +79,23 @@ class Splitter {
       set_convolutions(one, first, second);
     else
       set_matrices(one, first, second);
-    new_nodes_[one.layer.node] = {std::move(first), std::move(second)};
+    std::vector<Node>& nodes = new_nodes_[one.layer.node];
+    if (one.factors.outer == 0) {
+      nodes = {std::move(first), std::move(second)};
+      return;
+    }
+    Node last = second;
+    last.inputs[1] = names_.fresh(base + "_last_weight");
+    set_window(last, one.layer, std::vector<bool>(one.layer.kernel.size(), false));
+    Shape shape(one.layer.kernel.size() + 2, 1);
+    shape[0] = one.layer.outputs;
+    shape[1] = one.factors.outer;
+    model_.graph.initializers.set(last.inputs[1], Tensor::of(shape, to_floats(one.factors.last)));
+    second.inputs.resize(2);
+    second.name = names_.fresh(base + "_second");
+    second.outputs = {names_.fresh(base + "_second_out")};
+    last.inputs[0] = second.outputs[0];
+    nodes = {std::move(first), std::move(second), std::move(last)};
   }
 
   Model finish() {
@@ -92,8 +109,7 @@ class Splitter {
       if (split == new_nodes_.end()) {
         nodes.push_back(std::move(node));
       } else {
-        nodes.push_back(std::move(split->second.first));
-        nodes.push_back(std::move(split->second.second));
+        for (Node& part : split->second) nodes.push_back(std::move(part));
       }
     }
     model_.graph.nodes = std::move(nodes);
@@ -107,7 +123,8 @@ class Splitter {
     const std::vector<bool> early = axes_of_first(one.layer, one.fold.kind);
     std::vector<bool> late = early;
     late.flip();
-    Shape first_shape = {one.factors.rank, one.layer.inputs}, second_shape = {one.layer.outputs, one.factors.rank};
+    const std::int64_t made = one.factors.outer == 0 ? one.layer.outputs : one.factors.outer;
+    Shape first_shape = {one.factors.rank, one.layer.inputs}, second_shape = {made, one.factors.rank};
     for (std::size_t axis = 0; axis < early.size(); ++axis) {
       first_shape.push_back(early[axis] ? one.layer.kernel[axis] : 1);
       second_shape.push_back(late[axis] ? one.layer.kernel[axis] : 1);
@@ -138,7 +155,7 @@ class Splitter {
   Model model_;
   NameGenerator names_;
   std::vector<std::string> gone_;
-  std::unordered_map<std::int64_t, std::pair<Node, Node>> new_nodes_;
+  std::unordered_map<std::int64_t, std::vector<Node>> new_nodes_;
 };
 
 }  // namespace

@@ -32,13 +32,19 @@ std::string structure_of(const RankCandidate& candidate, const Trace& trace) {
 
 /// Small positive numbers: no runtime takes a shortcut, nothing grows or dies out.
 Factors filler(const LinearLayer& layer, const Fold& fold, std::int64_t rank) {
-  Factors factors{.rank = rank, .first = Matrix(rank, fold.columns), .second = Matrix(layer.outputs, fold.taps * rank)};
+  const std::int64_t outer = fold.outer_rank(rank);
+  Factors factors{.rank = rank,
+                  .outer = outer,
+                  .first = Matrix(rank, fold.columns),
+                  .second = Matrix(outer == 0 ? layer.outputs : outer, fold.taps * rank),
+                  .last = Matrix(outer == 0 ? 0 : layer.outputs, outer)};
   const auto fill = [](Matrix& matrix) {
     for (std::size_t i = 0; i < matrix.values.size(); ++i)
       matrix.values[i] = (i % 2 == 0 ? 0.9 : -0.8) / static_cast<double>(matrix.cols);
   };
   fill(factors.first);
   fill(factors.second);
+  fill(factors.last);
   return factors;
 }
 

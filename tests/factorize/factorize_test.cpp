@@ -79,11 +79,31 @@ TEST(Factorize, BothOrdersOfASpatialPairCarryTheWindowAlongTheirAxes) {
   EXPECT_EQ(second.inputs.size(), 3U);
 }
 
+TEST(Factorize, InTuckerTheMiddleCarriesTheWindowAndTheLastTheBias) {
+  const Model model = one_conv("strides = [2, 1], pads = [1, 0, 0, 2], dilations = [2, 1]");
+  const CheckedResult result = factorize_with(model, {{"kind", "tucker2"}, {"rank", "3"}});
+  ASSERT_EQ(result.result.done.size(), 1U);
+  EXPECT_EQ(result.result.done[0].reason, "1 x 1, 3 x 3, 1 x 1 of ranks 3 and 5");
+  const std::vector<Node>& nodes = result.result.model.graph.nodes;
+  ASSERT_EQ(nodes.size(), 4U);
+  for (const std::size_t thin : {0U, 2U}) {
+    EXPECT_EQ(nodes[thin].ints_or("kernel_shape", {}), (Shape{1, 1}));
+    EXPECT_EQ(nodes[thin].ints_or("strides", {}), (Shape{1, 1}));
+    EXPECT_EQ(nodes[thin].ints_or("pads", {}), (Shape{0, 0, 0, 0}));
+  }
+  EXPECT_EQ(nodes[1].ints_or("strides", {}), (Shape{2, 1}));
+  EXPECT_EQ(nodes[1].ints_or("pads", {}), (Shape{1, 0, 0, 2}));
+  EXPECT_EQ(nodes[1].ints_or("dilations", {}), (Shape{2, 1}));
+  EXPECT_EQ(nodes[1].inputs.size(), 2U);
+  EXPECT_EQ(nodes[2].inputs.size(), 3U);
+  EXPECT_EQ(nodes[2].name, model.graph.nodes[0].name);
+}
+
 // F2.
 TEST(Factorize, ARankThatSavesNothingIsRefused) {
   const Model model = network(R"(g (float[N, 64, 8, 8] x) => (float[N, 64, 8, 8] y) <float[64, 64, 3, 3] w>
     { y = Conv<pads = [1, 1, 1, 1]>(x, w) })");
-  for (const auto& [kind, least] : std::map<std::string, int>{{"spatial", 96}, {"channel", 58}}) {
+  for (const auto& [kind, least] : std::map<std::string, int>{{"spatial", 96}, {"channel", 58}, {"tucker2", 58}}) {
     const CheckedResult above = factorize_with(model, {{"kind", kind}, {"rank", std::to_string(least)}});
     EXPECT_EQ(above.result.changes, 0) << kind;
     EXPECT_EQ(serialize_model(above.result.model), serialize_model(model));
