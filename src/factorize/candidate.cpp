@@ -69,7 +69,11 @@ RankCandidates find_candidates(const Model& model, const Trace& trace, const Ran
       skip("the shapes of its values are not known");
       continue;
     }
-    RankCandidate candidate{.layer = std::move(*read.layer), .label = label, .op_type = node.op_type, .ways = {}};
+    RankCandidate candidate{.layer = std::move(*read.layer),
+                            .label = label,
+                            .op_type = node.op_type,
+                            .node_output = node.output(0),
+                            .ways = {}};
     std::int64_t highest = 0;
     for (const FactorKind kind : wanted_kinds(candidate.layer, options)) {
       if (!can_fold(candidate.layer, kind)) continue;

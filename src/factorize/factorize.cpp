@@ -44,6 +44,7 @@ StepInfo factorize() {
               {"speedup", Type::kNumber, "", {}, "how many times as fast, measured: 1.5"},
               {"rank", Type::kInt, "", {}, "this rank for every layer that it saves something in"},
               {"energy", Type::kNumber, "", {}, "the least rank of each layer that keeps this share of its outputs"},
+              {"evbmf", Type::kFlag, "off", {}, "ranks of the weights as variational Bayes sees them in noise"},
               {"samples", Type::kInt, "512", {}, "unlabelled samples at most"},
               {"round",
                Type::kInt,

@@ -82,23 +82,31 @@ class Timer {
       sessions.back()->bind(inputs);
       parts.push_back(sessions.back().get());
     };
-    add(model_, inputs_);
+    const auto [alone, alone_inputs] = layer_alone(first);
+    if (options_.alone)
+      add(alone, alone_inputs);
+    else
+      add(model_, inputs_);
     for (std::size_t way = 0; way < first.ways.size(); ++way)
       for (const std::int64_t rank : ranks_to_time(first.ways[way].limit, options_.block)) {
+        ranks.push_back({.way = way, .rank = rank});
+        if (options_.alone) {
+          add(alone_as(alone, first, way, rank), alone_inputs);
+          continue;
+        }
         std::vector<ShapeChoice> choices;
         for (const std::size_t member : members) choices.push_back({.candidate = member, .way = way, .rank = rank});
         add(with_shapes(model_, candidates_, choices), inputs_);
-        ranks.push_back({.way = way, .rank = rank});
       }
-    const auto [alone, alone_inputs] = layer_alone(first);
     add(alone, alone_inputs);
     add(nothing_model(), {{"x", Tensor::of({1}, std::vector<float>{1})}});
     const PartTimes times = time_parts(
         options_.clocks, *whole_, parts,
         {.budget_s = options_.budget_s / static_cast<double>(alike_.size()), .max_rounds = 25, .seed = options_.seed});
-    const double unit = result_.whole_ms / times.part_ms[0];
+    const double unit = result_.whole_ms / (options_.alone ? times.whole_ms : times.part_ms[0]);
+    const double many = options_.alone ? 1 : static_cast<double>(members.size());
     for (std::size_t i = 0; i < ranks.size(); ++i)
-      ranks[i].saved_ms = unit * (times.part_ms[0] - times.part_ms[i + 1]) / static_cast<double>(members.size());
+      ranks[i].saved_ms = unit * (times.part_ms[0] - times.part_ms[i + 1]) / many;
     const std::size_t last = times.part_ms.size() - 1;
     for (const std::size_t member : members)
       result_.candidates[member] = {.layer_ms = unit * std::max(1e-6, times.part_ms[last - 1] - times.part_ms[last]),
@@ -114,6 +122,12 @@ class Timer {
     return {
         sub_model(model_, nodes, inputs, false, {model_.graph.nodes[static_cast<std::size_t>(layer.node)].output(0)}),
         inputs};
+  }
+
+  static Model alone_as(const Model& alone, const RankCandidate& candidate, std::size_t way, std::int64_t rank) {
+    std::vector<RankCandidate> one = {candidate};
+    one[0].layer.node = one[0].layer.end = GraphIndex(alone.graph).producer(candidate.node_output);
+    return with_shapes(alone, one, {{.candidate = 0, .way = way, .rank = rank}});
   }
 
   /// What it takes to run anything at all.

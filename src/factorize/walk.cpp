@@ -116,7 +116,7 @@ class Walker {
     for (const std::size_t way : ways) {
       const Fold& fold = candidate(one).ways[way].fold;
       Fitted now{&fold, LowRank(folded(moments, fold), fold, one.rank, options_.seed), {}, 0};
-      now.factors = now.low_rank.start(one.rank, fold.outer_rank(one.rank));
+      now.factors = now.low_rank.start(one.rank, one.outer > 0 ? one.outer : fold.outer_rank(one.rank));
       for (std::int64_t sweep = 0; sweep < sweeps; ++sweep) {
         now.low_rank.fit_first(now.factors, kSteps);
         now.low_rank.fit_second(now.factors);

@@ -17,6 +17,7 @@ namespace pare {
 struct ChosenRank {
   std::size_t candidate = 0, way = 0;
   std::int64_t rank = 0;
+  std::int64_t outer = 0;  ///< kTucker; 0: as the fold says
   std::vector<std::size_t> also = {};
 };
 

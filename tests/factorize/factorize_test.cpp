@@ -171,6 +171,38 @@ TEST(Factorize, FindsTheRankThatIsThere) {
   EXPECT_LT(difference(noisy, factorize_with(noisy, {{"rank", "4"}}, samples(noisy, 64)).result.model), 0.2);
 }
 
+TEST(Factorize, EvbmfFindsTheRankUnderNoiseAndNothingInNoise) {
+  // 24 x (30 * 3) in the vertical fold: 16 channels in, 30 out.
+  const auto model_of = [](double signal) {
+    Model model = network(R"(g (float[N, 8, 12, 12] x) => (float[N, 30, 12, 12] y) <float[30, 8, 3, 3] w>
+      { y = Conv<pads = [1, 1, 1, 1]>(x, w) })");
+    Rng rng(6);
+    std::vector<double> first(5 * 8 * 3), second(30 * 5 * 3);
+    for (double& value : first) value = signal * rng.normal();
+    for (double& value : second) value = rng.normal();
+    std::vector<float> weight;
+    for (std::size_t o = 0; o < 30; ++o)
+      for (std::size_t i = 0; i < 8; ++i)
+        for (std::size_t ky = 0; ky < 3; ++ky)
+          for (std::size_t kx = 0; kx < 3; ++kx) {
+            double sum = 0.3 * rng.normal();
+            for (std::size_t r = 0; r < 5; ++r) sum += first[(r * 8 + i) * 3 + ky] * second[(o * 5 + r) * 3 + kx];
+            weight.push_back(static_cast<float>(sum));
+          }
+    model.graph.initializers.set("w", Tensor::of({30, 8, 3, 3}, weight));
+    return model;
+  };
+  const CheckedResult found = factorize_with(model_of(1), {{"kind", "spatial"}, {"evbmf", "on"}});
+  ASSERT_EQ(found.result.done.size(), 1U);
+  EXPECT_EQ(found.result.done[0].reason, "3 x 1 then 1 x 3 of rank 5");
+  const CheckedResult noise = factorize_with(model_of(0), {{"evbmf", "on"}});
+  EXPECT_EQ(noise.result.changes, 0);
+  EXPECT_THAT(reason_of(noise, "y"), HasSubstr("noise alone"));
+  const CheckedResult tucker = factorize_with(model_of(1), {{"kind", "tucker2"}, {"evbmf", "on"}});
+  EXPECT_EQ(tucker.result.changes, 0);
+  EXPECT_THAT(reason_of(tucker, "y"), HasSubstr("no gain: rank 8 is found"));
+}
+
 TEST(Factorize, AFlatSpectrumIsNoGainInsteadOfRankOne) {
   const Model model = one_conv("pads = [1, 1, 1, 1]");
   const CheckedResult result = factorize_with(model, {{"energy", "99%"}});
@@ -213,8 +245,9 @@ TEST(Factorize, AGoalOutOfReachIsSaid) {
 TEST(Factorize, TheSameSeedGivesTheSameModel) {
   const Model model = residual();
   const auto data = samples(model, 32);
-  const std::string first = serialize_model(factorize_with(model, {{"macs", "60%"}}, data).result.model);
-  EXPECT_EQ(serialize_model(factorize_with(model, {{"macs", "60%"}}, data).result.model), first);
+  const std::string first =
+      serialize_model(factorize_with(model, {{"kind", "spatial"}, {"macs", "60%"}}, data).result.model);
+  EXPECT_EQ(serialize_model(factorize_with(model, {{"kind", "spatial"}, {"macs", "60%"}}, data).result.model), first);
 }
 
 TEST(Factorize, WhatIsExcludedStays) {
@@ -228,6 +261,8 @@ TEST(Factorize, SaysWhatIsWrongWithTheOptions) {
   const Model model = residual();
   expect_error([&] { factorize_with(model, {{"macs", "50%"}, {"rank", "4"}}); }, ErrorCode::kInvalidArgument,
                {"macs and rank", "remedy"});
+  expect_error([&] { factorize_with(model, {{"evbmf", "on"}, {"rank", "4"}}); }, ErrorCode::kInvalidArgument,
+               {"rank and evbmf", "remedy"});
   expect_error([&] { factorize_with(model, {{"macs", "50"}}); }, ErrorCode::kInvalidArgument,
                {"factorize: macs=50 ", "macs=50%"});
   expect_error([&] { factorize_with(model, {{"rank", "0"}}); }, ErrorCode::kInvalidArgument, {"rank must be 1"});
