@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "fit/spectrum.h"
 
@@ -13,7 +14,7 @@ namespace pare {
 namespace {
 
 constexpr int kGrid = 400, kRefinements = 60;
-constexpr double kRounding = 1e-24;  ///< squares below that share of the largest one are rounding
+constexpr double kRounding = 1e-13;  ///< squares below that share of the largest one are rounding
 
 struct Problem {
   std::vector<double> squares;  ///< of the singular values, descending
@@ -86,13 +87,7 @@ EvbmfRank evbmf_rank(const Matrix& a) {
   EvbmfRank result;
   result.noise_variance = best_variance(problem, low, high);
   const double v = result.noise_variance;
-  for (const double square : problem.squares) {
-    if (square <= problem.longer * v * problem.least) break;
-    const double share = 1 - (shorter + problem.longer) * v / square;
-    const double root = share * share - 4 * shorter * problem.longer * v * v / (square * square);
-    result.values.push_back(std::sqrt(square) / 2 * (share + std::sqrt(std::max(0.0, root))));
-    ++result.rank;
-  }
+  for (const double square : problem.squares) result.rank += square > problem.longer * v * problem.least ? 1 : 0;
   return result;
 }
 

@@ -2,16 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "fit/matrix.h"
 
 namespace pare {
 
 struct EvbmfRank {
-  std::int64_t rank = 0;       ///< 0: nothing but noise
-  double noise_variance = 0;   ///< of one element
-  std::vector<double> values;  ///< of that rank: the singular values without what noise adds to them, descending
+  std::int64_t rank = 0;      ///< 0: nothing but noise
+  double noise_variance = 0;  ///< of one element
 };
 /// The global analytic solution of empirical variational Bayesian matrix factorization (Nakajima, Sugiyama, Babacan,
 /// Tomioka 2013), the noise's variance estimated too. Assumes white noise, which trained weights have only nearly.

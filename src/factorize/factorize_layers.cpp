@@ -25,7 +25,8 @@ namespace {
 constexpr double kTimingSeconds = 1, kMostSeconds = 8;
 constexpr double kNarrow = 0.06;  ///< width of an interval that is good enough, of the ratio
 constexpr int kAttempts = 4;
-constexpr double kPlanSeconds = 6;
+constexpr double kPlanSeconds = 8;
+constexpr double kInPlaceMs = 10;   ///< of slower networks each layer is timed alone; then plans are timed as a whole
 constexpr double kSameTime = 0.02;  ///< of a layer's time
 
 class Job {
@@ -93,7 +94,7 @@ class Job {
   void find_times() {
     TimeWaysOptions time{.session = context_.session, .seed = context_.seed, .progress = context_.progress};
     time.block = options_.integer("round") > 0 ? options_.integer("round") : runtime_block();
-    time.alone = mixed_;
+    time.alone_above_ms = mixed_ ? kInPlaceMs : 1e300;
     times_ = time_ways(model_, trace_, inputs_, candidates_, time);
   }
 
@@ -186,9 +187,10 @@ class Job {
     };
     Session* whole = open(model_);
     for (const KindPlan& plan : plans) parts.push_back(open(with_shapes(model_, candidates_, shapes_of(plan.option))));
-    return time_parts(system_clocks(), *whole, parts,
-                      {.budget_s = kPlanSeconds, .max_rounds = 100, .seed = context_.seed})
-        .part_ms;
+    PartTimes times = time_parts(system_clocks(), *whole, parts,
+                                 {.budget_s = kPlanSeconds, .max_rounds = 100, .seed = context_.seed});
+    for (double& ms : times.part_ms) ms *= times_.whole_ms / times.whole_ms;
+    return times.part_ms;
   }
 
   void take(const std::vector<std::size_t>& plan) {

@@ -62,6 +62,7 @@ class Timer {
     whole_->bind(inputs_);
     result_.candidates.resize(candidates_.size());
     result_.whole_ms = time_parts(options_.clocks, *whole_, {}, {.seed = options_.seed}).whole_ms;
+    alone_ = result_.whole_ms > options_.alone_above_ms;
     ProgressTask task(*options_.progress, "time ranks", static_cast<std::int64_t>(alike_.size()), "kinds of layers");
     std::int64_t done = 0;
     for (const auto& [structure, members] : alike_) {
@@ -83,14 +84,14 @@ class Timer {
       parts.push_back(sessions.back().get());
     };
     const auto [alone, alone_inputs] = layer_alone(first);
-    if (options_.alone)
+    if (alone_)
       add(alone, alone_inputs);
     else
       add(model_, inputs_);
     for (std::size_t way = 0; way < first.ways.size(); ++way)
       for (const std::int64_t rank : ranks_to_time(first.ways[way].limit, options_.block)) {
         ranks.push_back({.way = way, .rank = rank});
-        if (options_.alone) {
+        if (alone_) {
           add(alone_as(alone, first, way, rank), alone_inputs);
           continue;
         }
@@ -103,8 +104,8 @@ class Timer {
     const PartTimes times = time_parts(
         options_.clocks, *whole_, parts,
         {.budget_s = options_.budget_s / static_cast<double>(alike_.size()), .max_rounds = 25, .seed = options_.seed});
-    const double unit = result_.whole_ms / (options_.alone ? times.whole_ms : times.part_ms[0]);
-    const double many = options_.alone ? 1 : static_cast<double>(members.size());
+    const double unit = result_.whole_ms / (alone_ ? times.whole_ms : times.part_ms[0]);
+    const double many = alone_ ? 1 : static_cast<double>(members.size());
     for (std::size_t i = 0; i < ranks.size(); ++i)
       ranks[i].saved_ms = unit * (times.part_ms[0] - times.part_ms[i + 1]) / many;
     const std::size_t last = times.part_ms.size() - 1;
@@ -157,6 +158,7 @@ class Timer {
   TimeWaysOptions options_;
   std::map<std::string, std::vector<std::size_t>> alike_;
   std::unique_ptr<Session> whole_;
+  bool alone_ = false;
   TimedNetwork result_;
 };
 

@@ -28,9 +28,9 @@ struct TimedNetwork {
 
 struct TimeWaysOptions {
   Clocks clocks = system_clocks();
-  double budget_s = 20;     ///< for everything
-  std::int64_t block = 16;  ///< ranks are multiples of it; half of it for thin layers
-  bool alone = false;       ///< layers outside of the network: much sooner done, not as exact
+  double budget_s = 20;           ///< for everything
+  std::int64_t block = 16;        ///< ranks are multiples of it; half of it for thin layers
+  double alone_above_ms = 1e300;  ///< slower networks: layers outside of the network, much sooner done, not as exact
   SessionOptions session{};
   std::uint64_t seed = 0;
   ProgressSink* progress = &silent_progress();

@@ -19,10 +19,10 @@ Case make_case() {
     RankCandidate candidate{.layer = {}, .label = "c", .op_type = "Conv", .node_output = "y", .ways = {}};
     candidate.layer.taps = 9;
     for (const FactorKind kind : kKinds)
-      candidate.ways.push_back({.fold = {.kind = kind}, .macs = {}, .parameters = {}, .points = {}});
+      candidate.ways.push_back({.fold = {.kind = kind, .order = {}}, .macs = {}, .parameters = {}, .points = {}});
     made.candidates.push_back(candidate);
     // Spatial keeps most; point saves much time in the first layer, Tucker-2 loses time everywhere.
-    std::vector<LayerOption> own = {{.cost = 100}};
+    std::vector<LayerOption> own = {{.cost = 130}};
     for (const std::int64_t rank : {4, 8}) {
       const double cost = 10.0 * static_cast<double>(rank), error = 1.0 / static_cast<double>(rank);
       own.push_back({.way = 0, .rank = rank, .cost = cost, .error = error, .saved_ms = 1});
