@@ -29,7 +29,6 @@ std::string why_not(const Graph& graph, const Node& node, const std::string& rea
   const Tensor weight = graph.constant(node.input(1));
   if (groups > 1 && !weight.empty() && weight.rank() > 1 && weight.shape()[1] == 1)
     return "depthwise: each channel has one small kernel, there is no rank to save";
-  if (groups > 1) return "it has several groups";
   return reason;
 }
 
@@ -60,7 +59,8 @@ RankCandidates find_candidates(const Model& model, const Trace& trace, const Ran
       continue;
     }
     ReadLayer read = read_linear_layer(model.graph, index, static_cast<std::int64_t>(i));
-    if (!read.layer) {
+    if (!read.layer) read = read_weight_layer(model.graph, index, static_cast<std::int64_t>(i));
+    if (!read.layer || (read.layer->groups > 1 && read.layer->inputs == 1)) {
       skip(why_not(model.graph, node, read.reason));
       continue;
     }

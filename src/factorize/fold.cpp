@@ -8,7 +8,7 @@
 namespace pare {
 namespace {
 
-bool two_axes(const LinearLayer& layer) { return layer.convolution && layer.kernel.size() == 2; }
+bool two_axes(const LinearLayer& layer) { return layer.convolution && !layer.transposed && layer.kernel.size() == 2; }
 
 std::string kernel_text(const Shape& kernel) {
   std::string text;
@@ -34,7 +34,11 @@ std::int64_t first_columns(const LinearLayer& layer, FactorKind kind) {
 }  // namespace
 
 Fold make_fold(const LinearLayer& layer, FactorKind kind) {
-  Fold fold{.kind = kind, .taps = 1, .columns = first_columns(layer, kind), .order = {}, .outputs = layer.outputs};
+  Fold fold{.kind = kind,
+            .taps = 1,
+            .columns = first_columns(layer, kind),
+            .order = {},
+            .outputs = layer.outputs / layer.groups};
   fold.taps = layer.columns() / fold.columns;
   const std::int64_t width = two_axes(layer) ? layer.kernel[1] : 1;
   for (std::int64_t a = 0; a < fold.taps; ++a)
@@ -63,7 +67,8 @@ std::string fold_text(const LinearLayer& layer, FactorKind kind, std::int64_t ra
   if (kind == FactorKind::kChannel)
     text = layer.taps == 1 ? "two matrices" : fmt::format("{} then 1 x 1", kernel_text(layer.kernel));
   if (kind == FactorKind::kPoint) text = fmt::format("1 x 1 then {}", kernel_text(layer.kernel));
-  return fmt::format("{} of rank {}", text, rank);
+  if (layer.transposed) text += ", transposed,";
+  return fmt::format("{} of rank {}{}", text, rank, layer.groups > 1 ? " in each group" : "");
 }
 
 bool can_fold(const LinearLayer& layer, FactorKind kind) {
@@ -74,11 +79,11 @@ bool can_fold(const LinearLayer& layer, FactorKind kind) {
     case FactorKind::kPoint:
       return layer.taps > 1 && layer.inputs > 1;
     case FactorKind::kTucker:
-      return layer.taps > 1 && layer.inputs > 1 && layer.outputs > 1;
+      return layer.taps > 1 && layer.inputs > 1 && layer.outputs > 1 && layer.groups == 1 && !layer.transposed;
     case FactorKind::kChannel:
       break;
   }
-  return layer.outputs > 1 && layer.columns() > 1;
+  return layer.outputs > layer.groups && layer.columns() > 1;
 }
 
 double FoldCost::at(std::int64_t rank, std::int64_t outer) const noexcept {
@@ -102,13 +107,20 @@ FoldCost fold_parameters(const LinearLayer& layer, FactorKind kind) {
     cost.per_outer = static_cast<double>(layer.outputs);
     cost.per_both = static_cast<double>(layer.taps);
   } else {
-    cost.per_rank = static_cast<double>(columns + layer.outputs * layer.columns() / columns);
+    cost.per_rank = static_cast<double>(layer.groups * columns + layer.outputs * layer.columns() / columns);
   }
   return cost;
 }
 
 FoldCost fold_macs(const LinearLayer& layer, FactorKind kind, const Shape& input, const Shape& output) {
   const auto places = static_cast<double>(element_count(output)) / static_cast<double>(layer.outputs);
+  const auto columns = static_cast<double>(first_columns(layer, kind)),
+             taps = static_cast<double>(layer.columns()) / columns, outputs = static_cast<double>(layer.outputs);
+  if (layer.transposed) {  // each input position meets the whole kernel
+    const double sources = static_cast<double>(element_count(input)) / static_cast<double>(layer.inputs);
+    return {.whole = sources * outputs * static_cast<double>(layer.columns()),
+            .per_rank = sources * columns + (kind == FactorKind::kChannel ? places : sources) * outputs * taps};
+  }
   double between = places;  // positions of the first factor's output
   if (layer.convolution && kind != FactorKind::kChannel) {
     between = static_cast<double>(output[0]);
@@ -117,16 +129,10 @@ FoldCost fold_macs(const LinearLayer& layer, FactorKind kind, const Shape& input
       between *= static_cast<double>((early ? output : input)[axis + 2]);
     }
   }
-  const std::int64_t columns = first_columns(layer, kind);
-  const double whole = places * static_cast<double>(layer.outputs * layer.columns());
+  const double whole = places * outputs * static_cast<double>(layer.columns());
   if (kind == FactorKind::kTucker)
-    return {.whole = whole,
-            .per_rank = between * static_cast<double>(columns),
-            .per_outer = places * static_cast<double>(layer.outputs),
-            .per_both = places * static_cast<double>(layer.taps)};
-  return {.whole = whole,
-          .per_rank = between * static_cast<double>(columns) +
-                      places * static_cast<double>(layer.outputs * (layer.columns() / columns))};
+    return {.whole = whole, .per_rank = between * columns, .per_outer = places * outputs, .per_both = places * taps};
+  return {.whole = whole, .per_rank = static_cast<double>(layer.groups) * between * columns + places * outputs * taps};
 }
 
 }  // namespace pare

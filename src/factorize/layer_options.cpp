@@ -89,6 +89,10 @@ LayerOptions options_of_evbmf(const std::vector<RankCandidate>& candidates, cons
   LayerOptions result;
   for (const RankCandidate& candidate : candidates) {
     std::vector<LayerOption>& own = result.of.emplace_back();
+    if (candidate.layer.groups > 1) {
+      result.skipped.push_back(skip(candidate, "evbmf does not look into groups"));
+      continue;
+    }
     const Matrix weights = layer_matrix(candidate.layer);
     std::int64_t highest = 0;
     for (std::size_t way = 0; way < candidate.ways.size(); ++way) {

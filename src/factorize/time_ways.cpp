@@ -25,7 +25,7 @@ std::vector<std::int64_t> ranks_to_time(std::int64_t limit, std::int64_t block) 
 /// Layers of one structure take the same time.
 std::string structure_of(const RankCandidate& candidate, const Trace& trace) {
   const LinearLayer& layer = candidate.layer;
-  return fmt::format("{} {} {} {} {} {} {} {} {}", candidate.op_type, layer.outputs, layer.inputs,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", candidate.op_type, layer.groups, layer.outputs, layer.inputs,
                      shape_text(layer.kernel), shape_text(layer.strides), shape_text(layer.dilations),
                      shape_text(layer.pads), layer.auto_pad, shape_text(trace.shapes.at(layer.input)));
 }
@@ -35,7 +35,7 @@ Factors filler(const LinearLayer& layer, const Fold& fold, std::int64_t rank) {
   const std::int64_t outer = fold.outer_rank(rank);
   Factors factors{.rank = rank,
                   .outer = outer,
-                  .first = Matrix(rank, fold.columns),
+                  .first = Matrix(layer.groups * rank, fold.columns),
                   .second = Matrix(outer == 0 ? layer.outputs : outer, fold.taps * rank),
                   .last = Matrix(outer == 0 ? 0 : layer.outputs, outer)};
   const auto fill = [](Matrix& matrix) {

@@ -1,11 +1,13 @@
 #include "factorize/walk.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
 #include "core/parallel.h"
 #include "factorize/layer_matrix.h"
+#include "factorize/weight_factors.h"
 #include "fit/layer_rows.h"
 #include "fit/lockstep.h"
 #include "fit/sub_model.h"
@@ -74,7 +76,7 @@ class Walker {
     }
     Lockstep lockstep(model_, std::move(stops), changing_, trace_.shapes, data,
                       {.samples = options_.samples, .seed = options_.seed, .session = options_.session});
-    for (const ChosenRank* one : too_wide_) by_weights(*one, lockstep.model());
+    for (const ChosenRank* one : by_weights_) by_weights(*one, lockstep.model());
     ProgressTask task(progress, "factorize layers", static_cast<std::int64_t>(places_.size()), "layers");
     while (lockstep.next()) {
       fit(lockstep, places_[lockstep.stop()]);
@@ -88,19 +90,35 @@ class Walker {
   const RankCandidate& candidate(const ChosenRank& one) const { return candidates_[one.candidate]; }
   std::size_t place_of(const ChosenRank& one) const { return static_cast<std::size_t>(&one - chosen_.data()); }
 
+  /// Of the ways that cost the same the one nearest to the weights.
   void by_weights(const ChosenRank& one, Model& model) {
     LinearLayer layer = candidate(one).layer;
-    const CentredMoments moments = without_data(layer_matrix(layer));
-    const std::vector<double> means(static_cast<std::size_t>(layer.outputs), 0.0);
-    const Fitted best = fit_ways(one, moments, 0);
-    const std::vector<float> bias = layer.bias;
-    put_matrix(layer, unfolded(best.low_rank.product(best.factors), *best.fold), moments.p, means);
-    layer.bias = bias;
+    const Matrix old = layer_matrix(layer);
+    double least = kNoFit;
+    for (const std::size_t way : ways_of(one)) {
+      const Fold& fold = candidate(one).ways[way].fold;
+      const Factors factors = weight_factors(layer, fold, one.rank, outer_of(one, fold), options_.seed);
+      const Matrix product = unfolded(product_of(layer, fold, factors), fold);
+      double error = 0;
+      for (std::size_t i = 0; i < old.values.size(); ++i) error += std::pow(product.values[i] - old.values[i], 2);
+      if (error >= least) continue;
+      least = error;
+      layer.weight.assign(product.values.begin(), product.values.end());
+      result_.splits[place_of(one)] = {.layer = layer, .fold = fold, .factors = factors};
+    }
     write_linear_layer(model, layer);
-    keep(one, layer, best);
     result_.layers.push_back({.label = candidate(one).label,
-                              .error = best.error / std::max(moments.targets, 1e-300),
+                              .error = least / std::max(inner_product(old, old), 1e-300),
                               .unknowns = layer.columns()});
+  }
+
+  static std::vector<std::size_t> ways_of(const ChosenRank& one) {
+    std::vector<std::size_t> ways = one.also;
+    ways.insert(ways.begin(), one.way);
+    return ways;
+  }
+  static std::int64_t outer_of(const ChosenRank& one, const Fold& fold) {
+    return one.outer > 0 ? one.outer : fold.outer_rank(one.rank);
   }
 
   void keep(const ChosenRank& one, const LinearLayer& layer, Fitted best) {
@@ -110,13 +128,11 @@ class Walker {
 
   /// The way that was chosen, and those that cost the same: the one with the least error.
   Fitted fit_ways(const ChosenRank& one, const CentredMoments& moments, std::int64_t sweeps) const {
-    std::vector<std::size_t> ways = one.also;
-    ways.insert(ways.begin(), one.way);
     std::optional<Fitted> best;
-    for (const std::size_t way : ways) {
+    for (const std::size_t way : ways_of(one)) {
       const Fold& fold = candidate(one).ways[way].fold;
       Fitted now{&fold, LowRank(folded(moments, fold), fold, one.rank, options_.seed), {}, 0};
-      now.factors = now.low_rank.start(one.rank, one.outer > 0 ? one.outer : fold.outer_rank(one.rank));
+      now.factors = now.low_rank.start(one.rank, outer_of(one, fold));
       for (std::int64_t sweep = 0; sweep < sweeps; ++sweep) {
         now.low_rank.fit_first(now.factors, kSteps);
         now.low_rank.fit_second(now.factors);
@@ -154,9 +170,12 @@ class Walker {
                              .target = std::move(target),
                              .chosen = mine ? chosen->second : nullptr});
         } else if (mine) {
-          too_wide_.push_back(chosen->second);
+          by_weights_.push_back(chosen->second);
           changing_.push_back(node_index);
-          result_.notes.push_back(candidate(*chosen->second).label + ": too wide for moments, by its weights alone");
+          result_.notes.push_back(candidate(*chosen->second).label + ": by its weights alone" +
+                                  (candidate(*chosen->second).layer.groups > 1   ? ", it has several groups"
+                                   : candidate(*chosen->second).layer.transposed ? ", it is transposed"
+                                                                                 : ", too wide for moments"));
         }
       }
       if (!affected) continue;
@@ -267,7 +286,7 @@ class Walker {
   GraphIndex index_;
   std::unordered_map<std::int64_t, const ChosenRank*> chosen_at_;  ///< by node
   std::vector<Place> places_;
-  std::vector<const ChosenRank*> too_wide_;
+  std::vector<const ChosenRank*> by_weights_;
   std::vector<std::int64_t> changing_;
   Walked result_;
 };

@@ -124,9 +124,29 @@ TEST(Factorize, DeclinesWithReasonsWhatHasNoRankToSave) {
       t = ConvTranspose<strides = [2, 2]>(s2, wt)  o = Conv(t, wo)  y = Relu(o) })");
   const CheckedResult result = factorize_with(model, {{"rank", "2"}});
   EXPECT_THAT(reason_of(result, "'d'"), HasSubstr("depthwise"));
-  EXPECT_THAT(reason_of(result, "'g'"), HasSubstr("several groups"));
   EXPECT_THAT(reason_of(result, "'s1'"), HasSubstr("other nodes read its weight"));
-  EXPECT_THAT(reason_of(result, "'t'"), HasSubstr("ConvTranspose"));
+}
+
+TEST(Factorize, GroupsAndTransposedConvolutionsBecomeTwoByTheirWeights) {
+  const Model model = network(R"(g (float[N, 16, 6, 6] x) => (float[N, 24, H, W] y)
+    <float[16, 8, 3, 3] wg, float[16] bg, float[16, 24, 3, 3] wt, float[24] bt>
+    { g = Conv<group = 2, pads = [1, 0, 1, 2], strides = [1, 2]>(x, wg, bg)  r = Relu(g)
+      y = ConvTranspose<strides = [2, 2], pads = [1, 0, 1, 1], output_padding = [1, 0]>(r, wt, bt) })");
+  const auto data = samples(model, 64);
+  for (const std::string kind : {"spatial", "channel", "point"}) {
+    const CheckedResult whole = factorize_with(model, {{"kind", kind}, {"rank", "1000"}, {"force", "on"}});
+    EXPECT_EQ(whole.result.changes, kind == "spatial" ? 1 : 2);
+    EXPECT_LT(difference(model, whole.result.model), 1e-5) << kind;
+    const CheckedResult half = factorize_with(model, {{"kind", kind}, {"macs", "70%"}}, data);
+    EXPECT_GT(half.result.changes, 0) << kind;
+    const double macs = static_cast<double>(inspect_model(half.result.model).total_macs) /
+                        static_cast<double>(inspect_model(model).total_macs);
+    EXPECT_NEAR(macs, half.result.figures.at("got_share"), 1e-6) << kind;
+  }
+  const CheckedResult thin = factorize_with(model, {{"kind", "channel"}, {"rank", "3"}});
+  EXPECT_EQ(thin.result.done[0].reason, "3 x 3 then 1 x 1 of rank 3 in each group");
+  EXPECT_EQ(thin.result.model.graph.nodes[0].int_or("group", 1), 2);
+  EXPECT_EQ(thin.result.model.graph.nodes[1].int_or("group", 1), 2);
 }
 
 TEST(Factorize, AOneByOneConvolutionBecomesTwo) {
