@@ -7,6 +7,7 @@
 
 #include "core/parallel.h"
 #include "factorize/layer_matrix.h"
+#include "factorize/view.h"
 #include "factorize/weight_factors.h"
 #include "fit/layer_rows.h"
 #include "fit/lockstep.h"
@@ -18,6 +19,8 @@ namespace {
 constexpr int kSteps = 12, kViewSteps = 6;
 constexpr std::int64_t kFewRows = 8;  ///< per unknown: the layer is not fitted to other inputs than the dense ones
 constexpr std::int64_t kLeastRows = 131072;
+constexpr std::int64_t kPenaltyPasses = 6;  ///< with each of the two penalties
+constexpr float kLowPenalty = 0.01F, kHighPenalty = 1;
 constexpr double kNoFit = std::numeric_limits<double>::infinity();
 
 /// One layer at its stop.
@@ -34,20 +37,6 @@ struct Fitted {
   Factors factors;
   double error;
 };
-
-/// From what the layer makes now to what it should make: the dense output where the activation lets it through, else
-/// anything that is cut off too.
-void rest_in_view(const FitTarget& target, const RowBlock& block, std::vector<float>& outputs) {
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const float dense = block.dense[i], other = dense - block.targets[i], sum = outputs[i] + other;
-    if (dense <= target.lower)
-      outputs[i] = std::min(target.lower - sum, 0.0F);
-    else if (dense >= target.upper)
-      outputs[i] = std::max(target.upper - sum, 0.0F);
-    else
-      outputs[i] = dense - sum;
-  }
-}
 
 class Walker {
  public:
@@ -201,8 +190,8 @@ class Walker {
     }
     const double error = moments.error(weights) / std::max(moments.targets, 1e-300);
     put_matrix(layer, weights, moments.p, moments.t);
-    for (std::int64_t pass = 0; place.target.clipped && !few && constant && pass < options_.view_passes; ++pass) {
-      all.g = targets_in_view(rows, place, all.h);
+    for (std::int64_t pass = 0; place.target.clipped && !few && constant && pass < view_passes(); ++pass) {
+      all.g = targets_in_view(rows, place, all.h, pass);
       moments = centred(all, old, constant, options_.damping);
       weights = moments.weights;
       if (best) {
@@ -220,6 +209,8 @@ class Walker {
                               .rows = all.count});
     if (best) keep(*place.chosen, layer, std::move(*best));
   }
+
+  std::int64_t view_passes() const { return options_.penalty ? 2 * kPenaltyPasses : options_.view_passes; }
 
   /// Weights with the bias as the last column, if there can be one.
   static std::vector<float> whole_weights(const LinearLayer& layer) {
@@ -255,7 +246,7 @@ class Walker {
   }
 
   /// The same for the targets that the activation leaves.
-  static Matrix targets_in_view(LayerRows& rows, const Place& place, const Matrix& h) {
+  Matrix targets_in_view(LayerRows& rows, const Place& place, const Matrix& h, std::int64_t pass) const {
     const LinearLayer& layer = place.layer;
     const std::vector<float> weights = whole_weights(layer);
     Matrix sums(layer.outputs, rows.width());
@@ -264,7 +255,10 @@ class Walker {
     rows.for_each([&](const RowBlock& block) {
       outputs.resize(block.targets.size());
       apply_weights(block.patches.data(), weights.data(), block.rows, layer.outputs, rows.width(), outputs.data());
-      rest_in_view(place.target, block, outputs);
+      if (options_.penalty)
+        rest_by_penalty(place.target, block, pass < kPenaltyPasses ? kLowPenalty : kHighPenalty, outputs);
+      else
+        rest_in_view(place.target, block, outputs);
       std::fill(part.begin(), part.end(), 0.0F);
       add_cross(outputs.data(), block.patches.data(), block.rows, layer.outputs, rows.width(), part.data());
       for (std::size_t i = 0; i < part.size(); ++i) sums.values[i] += static_cast<double>(part[i]);

@@ -27,6 +27,9 @@ struct WalkOptions {
   double damping = 1e-3;         ///< of the least squares towards the old weights, relative to the inputs' mean energy
   std::int64_t sweeps = 2;       ///< times that the first factor is fitted to the second, and that to the first
   std::int64_t view_passes = 1;  ///< with the activation in view: what it cuts off anyway does not count
+  /// Instead of that: targets between what the activation makes of the dense output and what the layer gives now, the
+  /// pull to the latter rising (Zhang, Zou, He, Sun 2015).
+  bool penalty = false;
   SessionOptions session{};
 };
 
