@@ -24,7 +24,7 @@ StepInfo factorize() {
   return {
       .name = "factorize",
       .kind = StepKind::kTechnique,
-      .summary = "layers become two thinner ones of low rank, fitted from data and proved",
+      .summary = "layers become two or three thinner ones of low rank, fitted from data and proved",
       .options =
           {
               {"kind",
@@ -42,7 +42,11 @@ StepInfo factorize() {
               {"params", Type::kNumber, "", {}, "share of the parameters that may remain"},
               {"latency", Type::kNumber, "", {}, "share of the measured time that may remain"},
               {"speedup", Type::kNumber, "", {}, "how many times as fast, measured: 1.5"},
-              {"rank", Type::kInt, "", {}, "this rank for every layer that it saves something in"},
+              {"rank",
+               Type::kInt,
+               "",
+               {},
+               "this rank for every layer that it saves something in (tucker2: of the inputs)"},
               {"energy", Type::kNumber, "", {}, "the least rank of each layer that keeps this share of its outputs"},
               {"evbmf", Type::kFlag, "off", {}, "ranks of the weights as variational Bayes sees them in noise"},
               {"samples", Type::kInt, "512", {}, "unlabelled samples at most"},
