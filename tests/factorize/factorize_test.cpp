@@ -118,12 +118,13 @@ TEST(Factorize, ARankThatSavesNothingIsRefused) {
 // F6.
 TEST(Factorize, DeclinesWithReasonsWhatHasNoRankToSave) {
   const Model model = network(R"(g (float[N, 8, 12, 12] x) => (float[N, 8, H, W] y)
-    <float[8, 1, 3, 3] wd, float[8, 4, 3, 3] wg, float[8, 8, 3, 3] ws, float[8, 8, 2, 2] wt, float[1, 8, 3, 3] wo>
+    <float[8, 1, 3, 3] wd, float[8, 4, 3, 3] wg, float[8, 8, 3, 3] ws, float[8, 4, 2, 2] wt, float[1, 8, 3, 3] wo>
     { d = Conv<group = 8, pads = [1, 1, 1, 1]>(x, wd)  g = Conv<group = 2, pads = [1, 1, 1, 1]>(d, wg)
       s1 = Conv<pads = [1, 1, 1, 1]>(g, ws)  s2 = Conv<pads = [1, 1, 1, 1]>(s1, ws)
-      t = ConvTranspose<strides = [2, 2]>(s2, wt)  o = Conv(t, wo)  y = Relu(o) })");
+      t = ConvTranspose<strides = [2, 2], group = 2>(s2, wt)  o = Conv(t, wo)  y = Relu(o) })");
   const CheckedResult result = factorize_with(model, {{"rank", "2"}});
   EXPECT_THAT(reason_of(result, "'d'"), HasSubstr("depthwise"));
+  EXPECT_THAT(reason_of(result, "'t'"), HasSubstr("several groups"));
   EXPECT_THAT(reason_of(result, "'s1'"), HasSubstr("other nodes read its weight"));
 }
 
