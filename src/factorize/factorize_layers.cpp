@@ -28,6 +28,7 @@ constexpr double kNarrow = 0.06;  ///< width of an interval that is good enough,
 constexpr int kAttempts = 4;
 constexpr double kPlanSeconds = 8;
 constexpr double kInPlaceMs = 10;   ///< of slower networks each layer is timed alone; then plans are timed as a whole
+constexpr double kSlowMs = 50;      ///< few runs of slower networks are enough
 constexpr double kSameTime = 0.02;  ///< of a layer's time
 
 class Job {
@@ -197,7 +198,10 @@ class Job {
     Session* whole = open(model_);
     for (const KindPlan& plan : plans) parts.push_back(open(with_shapes(model_, candidates_, shapes_of(plan.option))));
     PartTimes times = time_parts(system_clocks(), *whole, parts,
-                                 {.budget_s = kPlanSeconds, .max_rounds = 100, .seed = context_.seed});
+                                 {.budget_s = kPlanSeconds,
+                                  .min_rounds = times_.whole_ms > kSlowMs ? 3 : 9,
+                                  .max_rounds = 100,
+                                  .seed = context_.seed});
     for (double& ms : times.part_ms) ms *= times_.whole_ms / times.whole_ms;
     return times.part_ms;
   }

@@ -102,9 +102,9 @@ class Timer {
     add(alone, alone_inputs);
     add(nothing_model(), {{"x", Tensor::of({1}, std::vector<float>{1})}});
     const PartTimes times = time_parts(
-        options_.clocks, *whole_, parts,
+        options_.clocks, alone_ ? *parts[0] : *whole_, parts,
         {.budget_s = options_.budget_s / static_cast<double>(alike_.size()), .max_rounds = 25, .seed = options_.seed});
-    const double unit = result_.whole_ms / (alone_ ? times.whole_ms : times.part_ms[0]);
+    const double unit = alone_ ? 1 : result_.whole_ms / times.part_ms[0];
     const double many = alone_ ? 1 : static_cast<double>(members.size());
     for (std::size_t i = 0; i < ranks.size(); ++i)
       ranks[i].saved_ms = unit * (times.part_ms[0] - times.part_ms[i + 1]) / many;
