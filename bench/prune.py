@@ -25,8 +25,8 @@ def run(command):
         return json.loads(pathlib.Path(report.name).read_text()), done.returncode
 
 
-def top1(pare, model, data):
-    report, _ = run([pare, "eval", model, *data, "--threads", "2"])
+def top1(pare, model, data, threads):
+    report, _ = run([pare, "eval", model, *data, "--threads", threads])
     return 100 * report["evaluation"]["value"]
 
 
@@ -43,6 +43,7 @@ def main():
     parser.add_argument("--goals", default="macs=66.7%,macs=50%,macs=33.3%")
     parser.add_argument("--options", default="")
     parser.add_argument("--verb", default="prune")
+    parser.add_argument("--threads", default="2", help="of the evaluation")
     options = parser.parse_args()
     chosen = [name for name in NETWORKS if not options.only or name in options.only.split(",")]
     folder = pathlib.Path(tempfile.mkdtemp())
@@ -55,14 +56,14 @@ def main():
         train = ["--data", cifar / "train.bin.xz", "--preprocess", preprocess]
         test = ["--data", cifar / "test.bin.xz", "--preprocess", preprocess]
         before, _ = run([options.pare, "inspect", dense, "--image-size", "32"])
-        accuracy = top1(options.pare, dense, test)
+        accuracy = top1(options.pare, dense, test, options.threads)
         for goal in options.goals.split(","):
             small = folder / f"{name}_small.onnx"
             start = time.time()
             _, code = run([options.pare, options.verb, dense, goal, *options.options.split(), *train, "-o", small])
             seconds = time.time() - start
             after, _ = run([options.pare, "inspect", small, "--image-size", "32"])
-            pruned = top1(options.pare, small, test)
+            pruned = top1(options.pare, small, test, options.threads)
             speed = " / ".join(f"{ratio(options.pare, dense, small, batch):.2f}x" for batch in ("1", "32"))
             print(f"| {name} | {goal}{' (missed)' if code else ''} | {before['macs'] / after['macs']:.2f}x | {before['parameters'] / after['parameters']:.2f}x"
                   f" | {pruned:.2f} | {pruned - accuracy:+.2f} | {speed} | {seconds:.0f} s |", flush=True)

@@ -17,10 +17,11 @@ std::vector<FactorKind> wanted_kinds(const LinearLayer& layer, const RankCandida
   if (options.kind == "spatial") return {kVertical, kHorizontal};
   if (options.kind == "channel") return kernel ? std::vector{kChannel} : std::vector<FactorKind>{};
   if (options.kind == "point") return {kPoint};
+  if (options.kind == "tucker2") return {kTucker};
   if (options.kind == "svd") return kernel ? std::vector<FactorKind>{} : std::vector{kChannel};
   if (!kernel) return {kChannel};
   if (spatial && !options.every_kind) return {kVertical, kHorizontal};
-  return {kVertical, kHorizontal, kChannel, kPoint};
+  return {kVertical, kHorizontal, kChannel, kPoint, kTucker};
 }
 
 std::string why_not(const Graph& graph, const Node& node, const std::string& reason) {
@@ -28,7 +29,6 @@ std::string why_not(const Graph& graph, const Node& node, const std::string& rea
   const Tensor weight = graph.constant(node.input(1));
   if (groups > 1 && !weight.empty() && weight.rank() > 1 && weight.shape()[1] == 1)
     return "depthwise: each channel has one small kernel, there is no rank to save";
-  if (groups > 1) return "it has several groups";
   return reason;
 }
 
@@ -59,7 +59,8 @@ RankCandidates find_candidates(const Model& model, const Trace& trace, const Ran
       continue;
     }
     ReadLayer read = read_linear_layer(model.graph, index, static_cast<std::int64_t>(i));
-    if (!read.layer) {
+    if (!read.layer) read = read_weight_layer(model.graph, index, static_cast<std::int64_t>(i));
+    if (!read.layer || (read.layer->groups > 1 && read.layer->inputs == 1)) {
       skip(why_not(model.graph, node, read.reason));
       continue;
     }
@@ -68,15 +69,19 @@ RankCandidates find_candidates(const Model& model, const Trace& trace, const Ran
       skip("the shapes of its values are not known");
       continue;
     }
-    RankCandidate candidate{.layer = std::move(*read.layer), .label = label, .op_type = node.op_type, .ways = {}};
+    RankCandidate candidate{.layer = std::move(*read.layer),
+                            .label = label,
+                            .op_type = node.op_type,
+                            .node_output = node.output(0),
+                            .ways = {}};
     std::int64_t highest = 0;
     for (const FactorKind kind : wanted_kinds(candidate.layer, options)) {
       if (!can_fold(candidate.layer, kind)) continue;
       Way way{.fold = make_fold(candidate.layer, kind), .macs = {}, .parameters = {}, .points = {}};
       way.macs = fold_macs(candidate.layer, kind, input->second, output->second);
       way.parameters = fold_parameters(candidate.layer, kind);
-      const std::int64_t full = way.fold.full_rank(candidate.layer.outputs);
-      way.limit = std::min({way.macs.break_even(), way.parameters.break_even(), full + 1});
+      const std::int64_t full = way.fold.full_rank();
+      way.limit = std::min({way.macs.break_even(way.fold), way.parameters.break_even(way.fold), full + 1});
       if (options.above_break_even) way.limit = full + 1;
       highest = std::max(highest, way.limit);
       if (way.limit > 1) candidate.ways.push_back(std::move(way));

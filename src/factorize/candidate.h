@@ -32,6 +32,7 @@ struct Way {
 struct RankCandidate {
   LinearLayer layer;
   std::string label, op_type;
+  std::string node_output;  ///< of the node itself, before an added bias
   std::vector<Way> ways;
   double scale = 1;  ///< squared error of the network's outputs for one of the layer's
 };

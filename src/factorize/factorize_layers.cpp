@@ -1,20 +1,21 @@
 #include "factorize/factorize_layers.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <map>
+#include <memory>
+#include <optional>
 
 #include "budget/levels.h"
 #include "budget/target.h"
+#include "budget/time_parts.h"
 #include "core/fail.h"
 #include "core/words.h"
 #include "factorize/candidate.h"
+#include "factorize/choose_kinds.h"
 #include "factorize/choose_ranks.h"
+#include "factorize/layer_options.h"
+#include "factorize/network_cost.h"
 #include "factorize/time_ways.h"
 #include "factorize/walk.h"
-#include "ops/macs.h"
-#include "ops/parameters.h"
 #include "pare/measure.h"
 #include "step/prove.h"
 #include "step/select.h"
@@ -25,16 +26,10 @@ namespace {
 constexpr double kTimingSeconds = 1, kMostSeconds = 8;
 constexpr double kNarrow = 0.06;  ///< width of an interval that is good enough, of the ratio
 constexpr int kAttempts = 4;
-constexpr double kLeastGain = 0.05;        ///< of a layer's time
-constexpr std::int64_t kCoarseLimit = 64;  ///< ranks of wider layers go in fours
-constexpr double kLowestShare = 1 / 16.0;  ///< of the break-even rank
-
-/// What a layer can become.
-struct Option {
-  std::size_t way = 0;
-  std::int64_t rank = 0;  ///< 0: it stays
-  double cost = 0;        ///< MACs, parameters, or milliseconds saved (negative)
-};
+constexpr double kPlanSeconds = 8;
+constexpr double kInPlaceMs = 10;   ///< of slower networks each layer is timed alone; then plans are timed as a whole
+constexpr double kSlowMs = 50;      ///< few runs of slower networks are enough
+constexpr double kSameTime = 0.02;  ///< of a layer's time
 
 class Job {
  public:
@@ -43,17 +38,20 @@ class Job {
     std::vector<std::string> goals;
     for (const char* goal : {"macs", "params", "latency", "speedup", "rank", "energy"})
       if (options.given(goal)) goals.emplace_back(goal);
+    if (options.flag("evbmf")) goals.emplace_back("evbmf");
     if (goals.size() > 1)
       fail(ErrorCode::kInvalidArgument, "factorize: {} contradict each other\n  remedy: give one goal",
            join(goals, " and "));
     target_ = cost_target("factorize", {"bytes", "channels"}, options);
-    by_layer_ = options.given("rank") || options.given("energy");
+    by_layer_ = options.given("rank") || options.given("energy") || options.flag("evbmf");
     if (options.given("rank") && options.integer("rank") < 1)
       fail(ErrorCode::kInvalidArgument, "factorize: rank must be 1 or more");
     if (options.given("energy") && (options.number("energy") <= 0 || options.number("energy") > 1))
       fail(ErrorCode::kInvalidArgument, "factorize: energy={} is out of range\n  remedy: a share such as 95%",
            options.word("energy"));
     by_time_ = !by_layer_ && target_.kind == CostKind::kMilliseconds;
+    mixed_ = !by_layer_ && !by_time_ && options.word("kind") == "auto";
+    rules_ = {.cost = target_.kind, .round = options.integer("round"), .force = options.flag("force")};
   }
 
   StepResult run() {
@@ -61,23 +59,21 @@ class Job {
     trace_ = trace_model(model_, inputs_);
     RankCandidateOptions wanted{
         .kind = options_.word("kind"),
-        .every_kind = by_time_,
+        .every_kind = by_time_ || mixed_,
         .above_break_even = options_.flag("force"),
         .user_reasons = user_reasons(model_.graph, options_.words("exclude"), options_.words("only"))};
     RankCandidates found = find_candidates(model_, trace_, wanted);
     candidates_ = std::move(found.list);
     result_.skipped = std::move(found.skipped);
     if (candidates_.empty()) return nothing("no layer can be factorized");
-    if (by_time_) find_times();
-    if (options_.given("rank"))
-      rank_options();
-    else
-      find_curves();
-    if (options_.given("energy")) energy_options();
-    if (!by_layer_) goal_options();
+    if (by_time_ || mixed_) find_times();
+    if (!options_.given("rank") && !options_.flag("evbmf")) find_curves();
+    layers_ = options();
+    for (NodeReason& one : layers_.skipped) result_.skipped.push_back(std::move(one));
     choose();
     if (chosen_.empty()) return nothing("no layer became two");
     WalkOptions walk{.samples = options_.integer("samples"), .seed = context_.seed, .session = context_.session};
+    walk.penalty = options_.word("relu") == "penalty";
     Walked walked = walk_layers(model_, trace_, candidates_, chosen_, context_.data.get(), walk, *context_.progress);
     result_.model = split_layers(walked.model, walked.splits);
     result_.checks.push_back(prove_equal("two factors equal their product", walked.model, result_.model, context_));
@@ -92,10 +88,6 @@ class Job {
     return std::move(result_);
   }
 
-  void skip(const RankCandidate& candidate, std::string reason) {
-    result_.skipped.push_back({candidate.label, candidate.op_type, std::move(reason)});
-  }
-
   void find_curves() {
     measure_rank_curves(model_, trace_, context_.data.get(),
                         {.samples = options_.integer("samples"), .seed = context_.seed, .session = context_.session},
@@ -105,177 +97,125 @@ class Job {
   void find_times() {
     TimeWaysOptions time{.session = context_.session, .seed = context_.seed, .progress = context_.progress};
     time.block = options_.integer("round") > 0 ? options_.integer("round") : runtime_block();
+    time.alone_above_ms = mixed_ ? kInPlaceMs : 1e300;
     times_ = time_ways(model_, trace_, inputs_, candidates_, time);
   }
 
-  double cost_of(const Way& way, std::int64_t rank) const {
-    const FoldCost& cost = target_.kind == CostKind::kParameters ? way.parameters : way.macs;
-    return rank == 0 ? cost.whole : cost.per_rank * static_cast<double>(rank);
-  }
-
-  // --- Options of each layer
-
-  void rank_options() {
-    const std::int64_t rank = options_.integer("rank");
-    for (const RankCandidate& candidate : candidates_) {
-      std::vector<Option> own;
-      for (std::size_t way = 0; way < candidate.ways.size(); ++way) {
-        const std::int64_t most = std::min(rank, candidate.ways[way].fold.full_rank(candidate.layer.outputs));
-        if (most < candidate.ways[way].limit)
-          own.push_back({.way = way, .rank = most, .cost = cost_of(candidate.ways[way], most)});
-      }
-      if (own.empty())
-        skip(candidate, fmt::format("rank {} saves nothing: the break-even is {}", rank, candidate.ways[0].limit));
-      layer_options_.push_back(std::move(own));
-    }
-  }
-
-  void energy_options() {
-    const double lost = 1 - options_.number("energy");
-    for (const RankCandidate& candidate : candidates_) {
-      std::vector<Option> own;
-      for (std::size_t way = 0; way < candidate.ways.size(); ++way) {
-        const Way& one = candidate.ways[way];
-        const std::int64_t step = step_of(one);
-        std::int64_t rank = step;
-        while (rank < one.limit && one.error_at(rank) > lost) rank += step;
-        if (rank < one.limit) own.push_back({.way = way, .rank = rank, .cost = cost_of(one, rank)});
-      }
-      if (own.empty()) {
-        const Way& one = candidate.ways[0];
-        skip(candidate,
-             fmt::format("no gain: at rank {} it keeps {:.4g} % of its outputs, at the break-even ({}) nothing "
-                         "is saved",
-                         one.limit - 1, 100 * (1 - one.error_at(one.limit - 1)), one.limit));
-      }
-      // The cheapest that keeps as much.
-      std::sort(own.begin(), own.end(), [](const Option& a, const Option& b) { return a.cost < b.cost; });
-      if (own.size() > 1) own.resize(1);
-      layer_options_.push_back(std::move(own));
-    }
-  }
-
-  std::int64_t step_of(const Way& way) const {
-    if (options_.integer("round") > 0) return options_.integer("round");
-    return way.limit > kCoarseLimit ? 4 : 1;
-  }
-
-  void goal_options() {
-    for (std::size_t c = 0; c < candidates_.size(); ++c) {
-      const RankCandidate& candidate = candidates_[c];
-      std::vector<Option> own = {{.way = 0, .rank = 0, .cost = by_time_ ? 0 : cost_of(candidate.ways[0], 0)}};
-      if (by_time_) {
-        add_timed(c, own);
-      } else {
-        for (std::size_t way = 0; way < candidate.ways.size(); ++way) {
-          const Way& one = candidate.ways[way];
-          const std::int64_t step = step_of(one);
-          const auto lowest = static_cast<std::int64_t>(kLowestShare * static_cast<double>(one.limit));
-          for (std::int64_t rank = step; rank < one.limit; rank += step)
-            if (rank >= lowest) own.push_back({.way = way, .rank = rank, .cost = cost_of(one, rank)});
-        }
-      }
-      layer_options_.push_back(std::move(own));
-    }
-  }
-
-  void add_timed(std::size_t c, std::vector<Option>& own) {
-    const TimedCandidate& timed = times_.candidates[c];
-    double best = -1e300;
-    for (const TimedRank& one : timed.ranks) {
-      best = std::max(best, one.saved_ms);
-      if (options_.flag("force") || one.saved_ms >= kLeastGain * timed.layer_ms)
-        own.push_back({.way = one.way, .rank = one.rank, .cost = -one.saved_ms});
-    }
-    if (own.size() > 1) return;
-    const RankCandidate& candidate = candidates_[c];
-    if (timed.ranks.empty())
-      skip(candidate,
-           fmt::format("too thin for the runtime's blocks: its break-even is rank {}", candidate.ways[0].limit));
-    else
-      skip(candidate, fmt::format("no faster: the best pair of factors takes {:.1f} us {} than the layer ({:.1f} us)",
-                                  1000 * std::abs(best), best > 0 ? "less" : "more", 1000 * timed.layer_ms));
+  LayerOptions options() const {
+    if (options_.given("rank")) return options_of_rank(candidates_, rules_, options_.integer("rank"));
+    if (options_.given("energy")) return options_of_energy(candidates_, rules_, options_.number("energy"));
+    if (options_.flag("evbmf")) return options_of_evbmf(candidates_, rules_);
+    if (by_time_) return options_of_time(candidates_, rules_, times_);
+    return options_of_cost(candidates_, rules_, mixed_ ? &times_ : nullptr);
   }
 
   // --- Choice
 
-  double network_cost() const {
-    double total = 0;
-    if (target_.kind == CostKind::kMacs) {
-      const ShapeOf shape_of = [this](std::string_view value) -> std::optional<Shape> {
-        if (const auto found = trace_.shapes.find(std::string(value)); found != trace_.shapes.end())
-          return found->second;
-        const Tensor constant = model_.graph.constant(value);
-        return constant.empty() ? std::nullopt : std::optional(constant.shape());
-      };
-      for (const Node& node : model_.graph.nodes) total += static_cast<double>(node_macs(node, shape_of).value_or(0));
-      return total;
-    }
-    std::map<std::string, std::int64_t> counted;
-    const GraphIndex index(model_.graph);
-    for (const Node& node : model_.graph.nodes)
-      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-        const Tensor constant = index.constant(node.inputs[i]);
-        if (!constant.empty() && is_parameter(node, i, constant.dtype(), constant.element_count()))
-          counted[node.inputs[i]] = constant.element_count();
-      }
-    for (const auto& [name, elements] : counted) total += static_cast<double>(elements);
-    return total;
-  }
-
   void choose() {
     if (by_layer_) {
       for (std::size_t c = 0; c < candidates_.size(); ++c) {
-        if (layer_options_[c].empty()) continue;
-        ChosenRank one{.candidate = c, .way = layer_options_[c][0].way, .rank = layer_options_[c][0].rank};
-        for (std::size_t o = 1; o < layer_options_[c].size(); ++o)
-          if (layer_options_[c][o].rank == one.rank) one.also.push_back(layer_options_[c][o].way);
+        const std::vector<LayerOption>& own = layers_.of[c];
+        if (own.empty()) continue;
+        ChosenRank one{.candidate = c, .way = own[0].way, .rank = own[0].rank, .outer = own[0].outer};
+        for (std::size_t o = 1; o < own.size(); ++o)
+          if (own[o].rank == one.rank) one.also.push_back(own[o].way);
         chosen_.push_back(std::move(one));
       }
       return;
     }
-    std::vector<std::vector<RankOption>> layers;
     double whole = 0;
-    for (std::size_t c = 0; c < candidates_.size(); ++c) {
-      layers.emplace_back();
-      for (const Option& option : layer_options_[c]) layers.back().push_back({option.cost, error_of(c, option)});
-      whole += layers.back()[0].cost;
+    for (const auto& own : layers_.of) whole += own[0].cost;
+    before_ = by_time_ ? times_.whole_ms : network_cost(model_, trace_, target_.kind);
+    if (by_time_) return choose_by_time();
+    const double budget = target_.keep * before_ - (before_ - whole);
+    if (mixed_) {
+      const MeasurePlans measure = [this](const std::vector<KindPlan>& plans) { return times_of(plans); };
+      const KindChoice choice = choose_kinds(candidates_, layers_, budget, times_.whole_ms, measure);
+      take(choice.best.option);
+      got_ = (choice.best.cost + before_ - whole) / before_;
+      reached_ = choice.best.reached;
+      for (const KindPlan& plan : choice.single)
+        result_.notes.push_back(fmt::format("{} everywhere would take {:.2f} times as long at that goal", plan.kind,
+                                            plan.time / choice.best.time));
+      return;
     }
-    before_ = by_time_ ? times_.whole_ms : network_cost();
+    const RankChoice choice = choose_ranks(rank_options(), budget);
+    take(choice.option);
+    got_ = (choice.cost + before_ - whole) / before_;
+    reached_ = choice.reached;
+  }
+
+  void choose_by_time() {
     double keep = target_.keep;
-    for (int attempt = 1;; ++attempt) {
-      const double budget = by_time_ ? (keep - 1) * before_ : target_.keep * before_ - (before_ - whole);
-      const RankChoice choice = choose_ranks(layers, budget);
-      take(choice);
-      got_ = by_time_ ? 1 + choice.cost / before_ : (choice.cost + before_ - whole) / before_;
-      reached_ = choice.reached;
-      if (!by_time_ || chosen_.empty() || attempt == kAttempts) return;
+    std::optional<RankChoice> best;
+    for (int attempt = 1; attempt <= kAttempts; ++attempt) {
+      const RankChoice choice = choose_ranks(rank_options(), (keep - 1) * before_);
+      take_timed(choice);
+      if (chosen_.empty()) return;
       // Savings add up only nearly: shapes alone tell the time, so this costs no fitting.
-      std::vector<ShapeChoice> shapes;
-      for (const ChosenRank& one : chosen_) shapes.push_back({one.candidate, one.way, one.rank});
-      const double share = 1 / speed_of(with_shapes(model_, candidates_, shapes)).ratio;
-      const bool in_reach = share <= target_.keep && share > 0.96 * target_.keep;
-      if (in_reach || (!choice.reached && share > target_.keep)) return;
+      const double share = 1 / speed_of(with_shapes(model_, candidates_, shapes_of(choice.option))).ratio;
+      if (share <= target_.keep && (!best || choice.error < best->error)) best = choice;
+      if (share <= target_.keep && share > 0.96 * target_.keep) break;
+      if (!choice.reached && share > target_.keep) break;
       keep = std::min(1.0, keep * (share > target_.keep ? 0.985 : 0.99) * target_.keep / share);
     }
+    if (best) take_timed(*best);  // on a busy machine the last attempt need not be it
   }
 
-  double error_of(std::size_t c, const Option& option) const {
-    const RankCandidate& candidate = candidates_[c];
-    // The scale was measured with all other layers whole. A layer that seems to matter little alone also makes good
-    // what went wrong before it, as far as its rank lets it: between both, the geometric mean. Measured on ResNet-20 at
-    // a third of its MACs: 84.3 % with the scale, 87.1 % without, 87.5 % with its root.
-    return option.rank == 0 ? 0 : std::sqrt(candidate.scale) * candidate.ways[option.way].error_at(option.rank);
+  void take_timed(const RankChoice& choice) {
+    take(choice.option);
+    got_ = 1 + choice.cost / before_;
+    reached_ = choice.reached;
   }
 
-  void take(const RankChoice& choice) {
+  std::vector<std::vector<RankOption>> rank_options() const {
+    std::vector<std::vector<RankOption>> layers;
+    for (const auto& own : layers_.of) {
+      layers.emplace_back();
+      for (const LayerOption& option : own) layers.back().push_back({option.cost, option.error});
+    }
+    return layers;
+  }
+
+  std::vector<ShapeChoice> shapes_of(const std::vector<std::size_t>& plan) const {
+    std::vector<ShapeChoice> shapes;
+    for (std::size_t c = 0; c < candidates_.size(); ++c)
+      if (const LayerOption& option = layers_.of[c][plan[c]]; option.rank > 0)
+        shapes.push_back({.candidate = c, .way = option.way, .rank = option.rank});
+    return shapes;
+  }
+
+  std::vector<double> times_of(const std::vector<KindPlan>& plans) const {
+    SessionOptions session = context_.session;
+    session.extra_outputs.clear();
+    std::vector<std::unique_ptr<Session>> sessions;
+    std::vector<Session*> parts;
+    const auto open = [&](const Model& model) {
+      sessions.push_back(open_session(model, session));
+      sessions.back()->bind(inputs_);
+      return sessions.back().get();
+    };
+    Session* whole = open(model_);
+    for (const KindPlan& plan : plans) parts.push_back(open(with_shapes(model_, candidates_, shapes_of(plan.option))));
+    PartTimes times = time_parts(system_clocks(), *whole, parts,
+                                 {.budget_s = kPlanSeconds,
+                                  .min_rounds = times_.whole_ms > kSlowMs ? 3 : 9,
+                                  .max_rounds = 100,
+                                  .seed = context_.seed});
+    for (double& ms : times.part_ms) ms *= times_.whole_ms / times.whole_ms;
+    return times.part_ms;
+  }
+
+  void take(const std::vector<std::size_t>& plan) {
     chosen_.clear();
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
-      const Option& option = layer_options_[c][choice.option[c]];
+      const LayerOption& option = layers_.of[c][plan[c]];
       if (option.rank == 0) continue;
-      ChosenRank one{.candidate = c, .way = option.way, .rank = option.rank};
-      for (const Option& other : layer_options_[c])
-        if (other.rank == option.rank && other.way != option.way && other.cost <= option.cost * (1 + 1e-9))
+      ChosenRank one{.candidate = c, .way = option.way, .rank = option.rank, .outer = option.outer};
+      const double slack = mixed_ ? kSameTime * times_.candidates[c].layer_ms : 0;
+      for (const LayerOption& other : layers_.of[c])
+        if (other.rank == option.rank && other.way != option.way && other.cost <= option.cost * (1 + 1e-9) &&
+            (!mixed_ || other.saved_ms >= option.saved_ms - slack))
           one.also.push_back(other.way);
       chosen_.push_back(std::move(one));
     }
@@ -303,8 +243,8 @@ class Job {
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       const RankCandidate& candidate = candidates_[chosen_[i].candidate];
       const SplitLayer& split = walked.splits[i];
-      result_.done.push_back(
-          {candidate.label, candidate.op_type, fold_text(split.layer, split.fold.kind, split.factors.rank)});
+      result_.done.push_back({candidate.label, candidate.op_type,
+                              fold_text(split.layer, split.fold.kind, split.factors.rank, split.factors.outer)});
       ++result_.changes;
     }
     for (const std::string& note : walked.notes) result_.notes.push_back(note);
@@ -330,12 +270,14 @@ class Job {
   const StepOptions& options_;
   Context& context_;
   CostTarget target_;
+  RankRules rules_;
   bool by_layer_ = false, by_time_ = false, reached_ = true;
+  bool mixed_ = false;  ///< MACs or parameters are the goal, the clock chooses the kinds
   NamedTensors inputs_;
   Trace trace_;
   std::vector<RankCandidate> candidates_;
   TimedNetwork times_;
-  std::vector<std::vector<Option>> layer_options_;
+  LayerOptions layers_;
   std::vector<ChosenRank> chosen_;
   double before_ = 0, got_ = 1;
   std::string timed_with_;

@@ -22,7 +22,9 @@ std::vector<std::int64_t> all_channels(const LinearLayer& layer) {
   return channels;
 }
 
-bool has_moments(const LinearLayer& layer) { return layer.columns() + 1 <= kMostUnknowns; }
+bool has_moments(const LinearLayer& layer) {
+  return layer.groups == 1 && !layer.transposed && layer.columns() + 1 <= kMostUnknowns;
+}
 
 std::vector<double> mean_outputs(const LinearLayer& layer, const std::vector<double>& patch) {
   std::vector<double> means(layer.bias.begin(), layer.bias.end());

@@ -11,7 +11,8 @@ namespace pare {
 
 [[nodiscard]] Matrix layer_matrix(const LinearLayer& layer);
 [[nodiscard]] std::vector<std::int64_t> all_channels(const LinearLayer& layer);
-/// False for wider layers: their moments would fill the memory, so they are factorized by their weights alone.
+/// False for wider layers (their moments would fill the memory), several groups and transposed convolutions: they are
+/// factorized by their weights alone.
 [[nodiscard]] bool has_moments(const LinearLayer& layer);
 /// What the layer makes of the mean patch.
 [[nodiscard]] std::vector<double> mean_outputs(const LinearLayer& layer, const std::vector<double>& patch);

@@ -128,7 +128,7 @@ Matrix unfolded(const Matrix& weights, const Fold& fold) {
 
 LowRank::LowRank(CentredMoments moments, const Fold& fold, std::int64_t most, std::uint64_t seed)
     : moments_(std::move(moments)), taps_(fold.taps), columns_(fold.columns) {
-  const std::int64_t outputs = moments_.weights.rows, rank = std::min(most, fold.full_rank(outputs));
+  const std::int64_t outputs = moments_.weights.rows, rank = std::min(most, fold.full_rank());
   const Matrix rows = reshaped(moments_.weights, outputs * taps_, columns_);
   if (moments_.g.rows == 0) {
     directions_ = leading_directions(rows, rank, seed);
@@ -147,8 +147,8 @@ LowRank::LowRank(CentredMoments moments, const Fold& fold, std::int64_t most, st
   block_inverse_ = damped_inverse(block, 1e-6);
 }
 
-Factors LowRank::start(std::int64_t rank) const {
-  Factors factors{.rank = std::min(rank, most()), .first = {}, .second = {}};
+Factors LowRank::start(std::int64_t rank, std::int64_t outer) const {
+  Factors factors{.rank = std::min(rank, most()), .outer = outer, .first = {}, .second = {}, .last = {}};
   factors.first = Matrix(factors.rank, columns_);
   std::copy_n(directions_.values.begin(), factors.rank * columns_, factors.first.values.begin());
   fit_second(factors);
@@ -156,14 +156,24 @@ Factors LowRank::start(std::int64_t rank) const {
 }
 
 void LowRank::fit_second(Factors& factors) const {
+  Matrix inner;                // F G F^T, F the first factor of every tap
   if (moments_.g.rows == 0) {  // the rows of F are orthonormal
     factors.second = through_first(moments_.r, factors.first, taps_);
-    return;
+  } else {
+    // A = R F^T (F G F^T)^-1.
+    const Matrix half = through_first(moments_.g, factors.first, taps_);
+    inner = through_first(transposed(half), factors.first, taps_);
+    factors.second = multiply(through_first(moments_.r, factors.first, taps_), damped_inverse(inner, 1e-12));
   }
-  // A = R F^T (F G F^T)^-1, F the first factor of every tap.
-  const Matrix half = through_first(moments_.g, factors.first, taps_);
-  const Matrix inner = through_first(transposed(half), factors.first, taps_);
-  factors.second = multiply(through_first(moments_.r, factors.first, taps_), damped_inverse(inner, 1e-12));
+  if (factors.outer == 0) return;
+  // Of outer rank q the best is U U^T A, U the q leading eigenvectors of A (F G F^T) A^T: the outputs' second moments.
+  const Matrix half = inner.rows == 0 ? factors.second : multiply(factors.second, inner);
+  const Spectrum spectrum = symmetric_spectrum(multiply_transposed(half, factors.second));
+  Matrix directions(std::min(factors.outer, spectrum.vectors.rows), spectrum.vectors.cols);
+  std::copy_n(spectrum.vectors.values.begin(), directions.values.size(), directions.values.begin());
+  factors.outer = directions.rows;
+  factors.second = multiply(directions, factors.second);
+  factors.last = transposed(directions);
 }
 
 Matrix LowRank::apply(const Matrix& s, const Matrix& first) const {
@@ -180,9 +190,8 @@ Matrix LowRank::apply(const Matrix& s, const Matrix& first) const {
 
 void LowRank::fit_first(Factors& factors, int steps) const {
   if (moments_.g.rows == 0) return;
-  const std::int64_t rank = factors.rank, outputs = factors.second.rows;
-  const Matrix second = transposed(factors.second);
-  const Matrix s = multiply(second, factors.second);
+  const Matrix after = factors.after_first(), second = transposed(after), s = multiply(second, after);
+  const std::int64_t rank = factors.rank, outputs = after.rows;
   Matrix diagonal(rank, rank), wanted(rank, columns_);
   for (std::int64_t a = 0; a < taps_; ++a) {
     for (std::int64_t i = 0; i < rank; ++i)
@@ -215,8 +224,9 @@ void LowRank::fit_first(Factors& factors, int steps) const {
 }
 
 Matrix LowRank::product(const Factors& factors) const {
-  const std::int64_t outputs = factors.second.rows;
-  return reshaped(multiply(reshaped(factors.second, outputs * taps_, factors.rank), factors.first), outputs,
+  Matrix after = factors.after_first();
+  const std::int64_t outputs = after.rows;
+  return reshaped(multiply(reshaped(std::move(after), outputs * taps_, factors.rank), factors.first), outputs,
                   taps_ * columns_);
 }
 
@@ -233,6 +243,15 @@ void balance(Factors& factors) {
     for (std::int64_t i = 0; i < factors.first.cols; ++i) factors.first.at(k, i) *= scale;
     for (std::int64_t o = 0; o < factors.second.rows; ++o)
       for (std::int64_t a = 0; a < taps; ++a) factors.second.at(o, a * factors.rank + k) /= scale;
+  }
+  for (std::int64_t q = 0; q < factors.outer; ++q) {
+    double core = 0, last = 0;
+    for (std::int64_t i = 0; i < factors.second.cols; ++i) core += factors.second.at(q, i) * factors.second.at(q, i);
+    for (std::int64_t o = 0; o < factors.last.rows; ++o) last += factors.last.at(o, q) * factors.last.at(o, q);
+    if (!(core > 0) || !(last > 0)) continue;
+    const double scale = std::pow(last / core, 0.25);
+    for (std::int64_t i = 0; i < factors.second.cols; ++i) factors.second.at(q, i) *= scale;
+    for (std::int64_t o = 0; o < factors.last.rows; ++o) factors.last.at(o, q) /= scale;
   }
 }
 

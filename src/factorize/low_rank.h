@@ -31,9 +31,12 @@ struct CentredMoments {
 [[nodiscard]] CentredMoments folded(const CentredMoments& moments, const Fold& fold);
 
 struct Factors {
-  std::int64_t rank = 0;
+  std::int64_t rank = 0, outer = 0;
   Matrix first;   ///< rank x columns
-  Matrix second;  ///< outputs x (taps * rank)
+  Matrix second;  ///< outputs x (taps * rank); with an outer rank (Tucker-2) outer x (taps * rank): the core
+  Matrix last;    ///< outputs x outer; empty if there are two factors
+  /// What follows the first factor, outputs x (taps * rank).
+  [[nodiscard]] Matrix after_first() const { return outer == 0 ? second : multiply(last, second); }
 };
 
 /// Minimises E |t - W p|^2 over W of that rank in the fold.
@@ -43,8 +46,10 @@ class LowRank {
   LowRank(CentredMoments moments, const Fold& fold, std::int64_t most, std::uint64_t seed);
 
   /// Leading directions of the weights, weighed by how much the inputs vary; the second factor by least squares.
-  [[nodiscard]] Factors start(std::int64_t rank) const;
-  /// The best second factor for the first one.
+  /// `outer`: 0 for two factors; else Tucker-2 of those ranks, the start being that of a whitened HOSVD.
+  [[nodiscard]] Factors start(std::int64_t rank, std::int64_t outer = 0) const;
+  /// The best second factor for the first one. In Tucker-2 the best second and last one together: reduced-rank
+  /// regression, so that a sweep is one of HOOI in the metric of the data.
   void fit_second(Factors& factors) const;
   /// The first factor by conjugate gradients, preconditioned, from where it is.
   void fit_first(Factors& factors, int steps) const;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <unordered_map>
 
@@ -6,6 +7,7 @@
 #include "factorize/candidate.h"
 #include "factorize/layer_matrix.h"
 #include "factorize/low_rank.h"
+#include "factorize/weight_factors.h"
 #include "fit/layer_rows.h"
 #include "fit/lockstep.h"
 #include "fit/output_error.h"
@@ -39,13 +41,32 @@ HalfRank measure_ways(RankCandidate& candidate, const CentredMoments& moments, s
     const std::vector<std::int64_t> ranks = ranks_to_try(way.limit);
     const LowRank low_rank(folded(moments, way.fold), way.fold, ranks.back(), seed);
     for (const std::int64_t rank : ranks) {
-      const Matrix product = low_rank.product(low_rank.start(rank));
+      const Matrix product = low_rank.product(low_rank.start(rank, way.fold.outer_rank(rank)));
       const double error = low_rank.error(product) / std::max(moments.targets, 1e-300);
       way.points.push_back({.rank = rank, .error = error});
       if (rank == std::max<std::int64_t>(1, way.limit / 2) && error < half.error)
         half = {.weights = unfolded(product, way.fold), .error = error};
     }
   }
+  return half;
+}
+
+HalfRank measure_by_weights(RankCandidate& candidate, std::uint64_t seed) {
+  const LinearLayer& layer = candidate.layer;
+  const Matrix weights = layer_matrix(layer);
+  HalfRank half;
+  for (Way& way : candidate.ways)
+    for (const std::int64_t rank : ranks_to_try(way.limit)) {
+      Matrix rest =
+          unfolded(product_of(layer, way.fold, weight_factors(layer, way.fold, rank, way.fold.outer_rank(rank), seed)),
+                   way.fold);
+      Matrix product = rest;
+      for (std::size_t i = 0; i < rest.values.size(); ++i) rest.values[i] -= weights.values[i];
+      const double error = inner_product(rest, rest) / std::max(inner_product(weights, weights), 1e-300);
+      way.points.push_back({.rank = rank, .error = error});
+      if (rank == std::max<std::int64_t>(1, way.limit / 2) && error < half.error)
+        half = {.weights = std::move(product), .error = error};
+    }
   return half;
 }
 
@@ -58,14 +79,28 @@ void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* 
   set_blas_threads(session.threads);
   ProgressTask task(progress, "measure ranks", static_cast<std::int64_t>(candidates.size()), "layers");
   std::unordered_map<std::int64_t, std::size_t> candidate_of;
+  std::vector<std::pair<std::size_t, HalfRank>> by_weights;
   std::int64_t done = 0;
   for (std::size_t c = 0; c < candidates.size(); ++c) {
     if (data != nullptr && has_moments(candidates[c].layer)) {
       candidate_of[candidates[c].layer.node] = c;
       continue;
     }
-    (void)measure_ways(candidates[c], without_data(layer_matrix(candidates[c].layer)), options.seed);
+    HalfRank half = measure_by_weights(candidates[c], options.seed);
+    if (data != nullptr && std::isfinite(half.error)) by_weights.emplace_back(c, std::move(half));
     task.advance(++done);
+  }
+  if (data == nullptr) return;
+  const OutputError output_error(model, *data, options.measured_samples, options.seed + 1, session);
+  const auto set_scale = [&](RankCandidate& candidate, const LinearLayer& changed, double error) {
+    Model other = model;
+    write_linear_layer(other, changed);
+    candidate.scale = output_error.of(other) / std::max(error, 1e-12);
+  };
+  for (const auto& [c, half] : by_weights) {
+    LinearLayer changed = candidates[c].layer;
+    changed.weight.assign(half.weights.values.begin(), half.weights.values.end());
+    set_scale(candidates[c], changed, half.error);
   }
   if (candidate_of.empty()) return;
   std::vector<Stop> stops;
@@ -75,7 +110,6 @@ void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* 
     const LinearLayer& layer = candidates[found->second].layer;
     stops.push_back({.node = node, .dense = {layer.input, layer.output}, .changed = {}});
   }
-  const OutputError output_error(model, *data, options.measured_samples, options.seed + 1, session);
   Lockstep lockstep(model, stops, {}, trace.shapes, *data,
                     {.samples = options.samples, .seed = options.seed, .session = session});
   while (lockstep.next()) {
@@ -90,9 +124,7 @@ void measure_rank_curves(const Model& model, const Trace& trace, const Dataset* 
     const HalfRank half = measure_ways(candidate, moments, options.seed);
     LinearLayer changed = layer;
     put_matrix(changed, half.weights, moments.p, mean_outputs(layer, moments.p));
-    Model other = model;
-    write_linear_layer(other, changed);
-    candidate.scale = output_error.of(other) / std::max(half.error, 1e-12);
+    set_scale(candidate, changed, half.error);
     task.advance(++done);
   }
 }

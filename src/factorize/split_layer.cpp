@@ -1,6 +1,8 @@
 // Before   y = Conv<strides, pads, dilations>(x, w, b)
 // After    t = Conv<of axis 0>(x, w_first), y = Conv<of axis 1>(t, w_second, b)
-// Padding stays right because the first factor has no bias: what is outside is 0 before and after it.
+// Tucker-2 t = Conv(x, w_first), u = Conv<strides, pads, dilations>(t, w_second), y = Conv(u, w_last, b)
+// Of a ConvTranspose one factor is a ConvTranspose with all its attributes, the other one a Conv of 1 x 1.
+// Padding stays right because only the last factor has a bias: what is outside is 0 everywhere.
 #include "factorize/split_layer.h"
 
 #include <algorithm>
@@ -74,11 +76,29 @@ class Splitter {
     first.outputs = {names_.fresh(base + "_first_out")};
     second.inputs[0] = first.outputs[0];
     second.inputs[1] = names_.fresh(base + "_second_weight");
-    if (one.layer.convolution)
+    if (one.layer.transposed)
+      set_transposed(one, first, second);
+    else if (one.layer.convolution)
       set_convolutions(one, first, second);
     else
       set_matrices(one, first, second);
-    new_nodes_[one.layer.node] = {std::move(first), std::move(second)};
+    std::vector<Node>& nodes = new_nodes_[one.layer.node];
+    if (one.factors.outer == 0) {
+      nodes = {std::move(first), std::move(second)};
+      return;
+    }
+    Node last = second;
+    last.inputs[1] = names_.fresh(base + "_last_weight");
+    set_window(last, one.layer, std::vector<bool>(one.layer.kernel.size(), false));
+    Shape shape(one.layer.kernel.size() + 2, 1);
+    shape[0] = one.layer.outputs;
+    shape[1] = one.factors.outer;
+    model_.graph.initializers.set(last.inputs[1], Tensor::of(shape, to_floats(one.factors.last)));
+    second.inputs.resize(2);
+    second.name = names_.fresh(base + "_second");
+    second.outputs = {names_.fresh(base + "_second_out")};
+    last.inputs[0] = second.outputs[0];
+    nodes = {std::move(first), std::move(second), std::move(last)};
   }
 
   Model finish() {
@@ -92,8 +112,7 @@ class Splitter {
       if (split == new_nodes_.end()) {
         nodes.push_back(std::move(node));
       } else {
-        nodes.push_back(std::move(split->second.first));
-        nodes.push_back(std::move(split->second.second));
+        for (Node& part : split->second) nodes.push_back(std::move(part));
       }
     }
     model_.graph.nodes = std::move(nodes);
@@ -107,15 +126,45 @@ class Splitter {
     const std::vector<bool> early = axes_of_first(one.layer, one.fold.kind);
     std::vector<bool> late = early;
     late.flip();
-    Shape first_shape = {one.factors.rank, one.layer.inputs}, second_shape = {one.layer.outputs, one.factors.rank};
+    const std::int64_t made = one.factors.outer == 0 ? one.layer.outputs : one.factors.outer;
+    Shape first_shape = {one.layer.groups * one.factors.rank, one.layer.inputs},
+          second_shape = {made, one.factors.rank};
     for (std::size_t axis = 0; axis < early.size(); ++axis) {
       first_shape.push_back(early[axis] ? one.layer.kernel[axis] : 1);
       second_shape.push_back(late[axis] ? one.layer.kernel[axis] : 1);
     }
+    if (one.layer.groups > 1) first.set_attribute("group", one.layer.groups);
     set_window(first, one.layer, early);
     set_window(second, one.layer, late);
     model_.graph.initializers.set(first.inputs[1], Tensor::of(first_shape, to_floats(one.factors.first)));
     model_.graph.initializers.set(second.inputs[1], Tensor::of(second_shape, to_floats(by_channel(one.factors))));
+  }
+
+  /// The transposed one of both keeps all attributes of the layer, the other one is a Conv of 1 x 1.
+  void set_transposed(const SplitLayer& one, Node& first, Node& second) {
+    const bool early = one.fold.kind == FactorKind::kChannel;
+    const std::int64_t rank = one.factors.rank, inputs = one.layer.inputs, outputs = one.layer.outputs;
+    const Node& node = model_.graph.nodes[static_cast<std::size_t>(one.layer.node)];
+    if (early) first.attributes = node.attributes;
+    Node& thin = early ? second : first;
+    thin.op_type = "Conv";
+    thin.attributes.clear();
+    set_window(thin, one.layer, std::vector<bool>(one.layer.kernel.size(), false));
+    // first[r, (i, t)] as [i, r, t]; second[o, (t, r)] as [r, o, t].
+    const std::int64_t taps = one.layer.taps;
+    Matrix whole(early ? inputs : rank, (early ? rank : outputs) * taps);
+    for (std::int64_t a = 0; a < whole.rows; ++a)
+      for (std::int64_t b = 0; b < whole.cols / taps; ++b)
+        for (std::int64_t t = 0; t < taps; ++t)
+          whole.at(a, b * taps + t) =
+              early ? one.factors.first.at(b, a * taps + t) : one.factors.second.at(b, t * rank + a);
+    Shape shape = {whole.rows, whole.cols / taps}, thin_shape(one.layer.kernel.size() + 2, 1);
+    shape.insert(shape.end(), one.layer.kernel.begin(), one.layer.kernel.end());
+    thin_shape[0] = early ? outputs : rank;
+    thin_shape[1] = early ? rank : inputs;
+    model_.graph.initializers.set((early ? first : second).inputs[1], Tensor::of(shape, to_floats(whole)));
+    model_.graph.initializers.set(thin.inputs[1],
+                                  Tensor::of(thin_shape, to_floats(early ? one.factors.second : one.factors.first)));
   }
 
   void set_matrices(const SplitLayer& one, Node& first, Node& second) {
@@ -138,7 +187,7 @@ class Splitter {
   Model model_;
   NameGenerator names_;
   std::vector<std::string> gone_;
-  std::unordered_map<std::int64_t, std::pair<Node, Node>> new_nodes_;
+  std::unordered_map<std::int64_t, std::vector<Node>> new_nodes_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// split_layer.h - a layer of the graph becomes two.
+// split_layer.h - a layer of the graph becomes two or three.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct SplitLayer {
 };
 
 /// `model` has the layers whole, `layer.weight` being the product of the factors. Strides, pads and dilations go to the
-/// factor whose kernel runs along that axis, the bias to the second one, which keeps the node's name and output.
+/// factor whose kernel runs along that axis, the bias to the last one, which keeps the node's name and output.
 [[nodiscard]] Model split_layers(const Model& model, const std::vector<SplitLayer>& splits);
 
 }  // namespace pare

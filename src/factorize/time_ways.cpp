@@ -25,20 +25,26 @@ std::vector<std::int64_t> ranks_to_time(std::int64_t limit, std::int64_t block) 
 /// Layers of one structure take the same time.
 std::string structure_of(const RankCandidate& candidate, const Trace& trace) {
   const LinearLayer& layer = candidate.layer;
-  return fmt::format("{} {} {} {} {} {} {} {} {}", candidate.op_type, layer.outputs, layer.inputs,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", candidate.op_type, layer.groups, layer.outputs, layer.inputs,
                      shape_text(layer.kernel), shape_text(layer.strides), shape_text(layer.dilations),
                      shape_text(layer.pads), layer.auto_pad, shape_text(trace.shapes.at(layer.input)));
 }
 
 /// Small positive numbers: no runtime takes a shortcut, nothing grows or dies out.
 Factors filler(const LinearLayer& layer, const Fold& fold, std::int64_t rank) {
-  Factors factors{.rank = rank, .first = Matrix(rank, fold.columns), .second = Matrix(layer.outputs, fold.taps * rank)};
+  const std::int64_t outer = fold.outer_rank(rank);
+  Factors factors{.rank = rank,
+                  .outer = outer,
+                  .first = Matrix(layer.groups * rank, fold.columns),
+                  .second = Matrix(outer == 0 ? layer.outputs : outer, fold.taps * rank),
+                  .last = Matrix(outer == 0 ? 0 : layer.outputs, outer)};
   const auto fill = [](Matrix& matrix) {
     for (std::size_t i = 0; i < matrix.values.size(); ++i)
       matrix.values[i] = (i % 2 == 0 ? 0.9 : -0.8) / static_cast<double>(matrix.cols);
   };
   fill(factors.first);
   fill(factors.second);
+  fill(factors.last);
   return factors;
 }
 
@@ -56,6 +62,7 @@ class Timer {
     whole_->bind(inputs_);
     result_.candidates.resize(candidates_.size());
     result_.whole_ms = time_parts(options_.clocks, *whole_, {}, {.seed = options_.seed}).whole_ms;
+    alone_ = result_.whole_ms > options_.alone_above_ms;
     ProgressTask task(*options_.progress, "time ranks", static_cast<std::int64_t>(alike_.size()), "kinds of layers");
     std::int64_t done = 0;
     for (const auto& [structure, members] : alike_) {
@@ -76,23 +83,31 @@ class Timer {
       sessions.back()->bind(inputs);
       parts.push_back(sessions.back().get());
     };
-    add(model_, inputs_);
+    const auto [alone, alone_inputs] = layer_alone(first);
+    if (alone_)
+      add(alone, alone_inputs);
+    else
+      add(model_, inputs_);
     for (std::size_t way = 0; way < first.ways.size(); ++way)
       for (const std::int64_t rank : ranks_to_time(first.ways[way].limit, options_.block)) {
+        ranks.push_back({.way = way, .rank = rank});
+        if (alone_) {
+          add(alone_as(alone, first, way, rank), alone_inputs);
+          continue;
+        }
         std::vector<ShapeChoice> choices;
         for (const std::size_t member : members) choices.push_back({.candidate = member, .way = way, .rank = rank});
         add(with_shapes(model_, candidates_, choices), inputs_);
-        ranks.push_back({.way = way, .rank = rank});
       }
-    const auto [alone, alone_inputs] = layer_alone(first);
     add(alone, alone_inputs);
     add(nothing_model(), {{"x", Tensor::of({1}, std::vector<float>{1})}});
     const PartTimes times = time_parts(
-        options_.clocks, *whole_, parts,
+        options_.clocks, alone_ ? *parts[0] : *whole_, parts,
         {.budget_s = options_.budget_s / static_cast<double>(alike_.size()), .max_rounds = 25, .seed = options_.seed});
-    const double unit = result_.whole_ms / times.part_ms[0];
+    const double unit = alone_ ? 1 : result_.whole_ms / times.part_ms[0];
+    const double many = alone_ ? 1 : static_cast<double>(members.size());
     for (std::size_t i = 0; i < ranks.size(); ++i)
-      ranks[i].saved_ms = unit * (times.part_ms[0] - times.part_ms[i + 1]) / static_cast<double>(members.size());
+      ranks[i].saved_ms = unit * (times.part_ms[0] - times.part_ms[i + 1]) / many;
     const std::size_t last = times.part_ms.size() - 1;
     for (const std::size_t member : members)
       result_.candidates[member] = {.layer_ms = unit * std::max(1e-6, times.part_ms[last - 1] - times.part_ms[last]),
@@ -108,6 +123,12 @@ class Timer {
     return {
         sub_model(model_, nodes, inputs, false, {model_.graph.nodes[static_cast<std::size_t>(layer.node)].output(0)}),
         inputs};
+  }
+
+  static Model alone_as(const Model& alone, const RankCandidate& candidate, std::size_t way, std::int64_t rank) {
+    std::vector<RankCandidate> one = {candidate};
+    one[0].layer.node = one[0].layer.end = GraphIndex(alone.graph).producer(candidate.node_output);
+    return with_shapes(alone, one, {{.candidate = 0, .way = way, .rank = rank}});
   }
 
   /// What it takes to run anything at all.
@@ -137,6 +158,7 @@ class Timer {
   TimeWaysOptions options_;
   std::map<std::string, std::vector<std::size_t>> alike_;
   std::unique_ptr<Session> whole_;
+  bool alone_ = false;
   TimedNetwork result_;
 };
 

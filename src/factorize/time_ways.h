@@ -28,13 +28,15 @@ struct TimedNetwork {
 
 struct TimeWaysOptions {
   Clocks clocks = system_clocks();
-  double budget_s = 20;     ///< for everything
-  std::int64_t block = 16;  ///< ranks are multiples of it; half of it for thin layers
+  double budget_s = 20;           ///< for everything
+  std::int64_t block = 16;        ///< ranks are multiples of it; half of it for thin layers
+  double alone_above_ms = 1e300;  ///< slower networks: layers outside of the network, much sooner done, not as exact
   SessionOptions session{};
   std::uint64_t seed = 0;
   ProgressSink* progress = &silent_progress();
 };
-/// Layers alike are timed once: all of them in the network become two, side by side with the network as it is.
+/// Layers alike are timed once: all of them in the network become two, side by side with the network as it is; or one
+/// of them alone, side by side with its factors.
 [[nodiscard]] TimedNetwork time_ways(const Model& model, const Trace& trace, const NamedTensors& inputs,
                                      const std::vector<RankCandidate>& candidates, const TimeWaysOptions& options);
 

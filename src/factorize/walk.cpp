@@ -1,11 +1,14 @@
 #include "factorize/walk.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
 #include "core/parallel.h"
 #include "factorize/layer_matrix.h"
+#include "factorize/view.h"
+#include "factorize/weight_factors.h"
 #include "fit/layer_rows.h"
 #include "fit/lockstep.h"
 #include "fit/sub_model.h"
@@ -16,6 +19,8 @@ namespace {
 constexpr int kSteps = 12, kViewSteps = 6;
 constexpr std::int64_t kFewRows = 8;  ///< per unknown: the layer is not fitted to other inputs than the dense ones
 constexpr std::int64_t kLeastRows = 131072;
+constexpr std::int64_t kPenaltyPasses = 6;  ///< with each of the two penalties
+constexpr float kLowPenalty = 0.01F, kHighPenalty = 1;
 constexpr double kNoFit = std::numeric_limits<double>::infinity();
 
 /// One layer at its stop.
@@ -32,20 +37,6 @@ struct Fitted {
   Factors factors;
   double error;
 };
-
-/// From what the layer makes now to what it should make: the dense output where the activation lets it through, else
-/// anything that is cut off too.
-void rest_in_view(const FitTarget& target, const RowBlock& block, std::vector<float>& outputs) {
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const float dense = block.dense[i], other = dense - block.targets[i], sum = outputs[i] + other;
-    if (dense <= target.lower)
-      outputs[i] = std::min(target.lower - sum, 0.0F);
-    else if (dense >= target.upper)
-      outputs[i] = std::max(target.upper - sum, 0.0F);
-    else
-      outputs[i] = dense - sum;
-  }
-}
 
 class Walker {
  public:
@@ -74,7 +65,7 @@ class Walker {
     }
     Lockstep lockstep(model_, std::move(stops), changing_, trace_.shapes, data,
                       {.samples = options_.samples, .seed = options_.seed, .session = options_.session});
-    for (const ChosenRank* one : too_wide_) by_weights(*one, lockstep.model());
+    for (const ChosenRank* one : by_weights_) by_weights(*one, lockstep.model());
     ProgressTask task(progress, "factorize layers", static_cast<std::int64_t>(places_.size()), "layers");
     while (lockstep.next()) {
       fit(lockstep, places_[lockstep.stop()]);
@@ -88,19 +79,35 @@ class Walker {
   const RankCandidate& candidate(const ChosenRank& one) const { return candidates_[one.candidate]; }
   std::size_t place_of(const ChosenRank& one) const { return static_cast<std::size_t>(&one - chosen_.data()); }
 
+  /// Of the ways that cost the same the one nearest to the weights.
   void by_weights(const ChosenRank& one, Model& model) {
     LinearLayer layer = candidate(one).layer;
-    const CentredMoments moments = without_data(layer_matrix(layer));
-    const std::vector<double> means(static_cast<std::size_t>(layer.outputs), 0.0);
-    const Fitted best = fit_ways(one, moments, 0);
-    const std::vector<float> bias = layer.bias;
-    put_matrix(layer, unfolded(best.low_rank.product(best.factors), *best.fold), moments.p, means);
-    layer.bias = bias;
+    const Matrix old = layer_matrix(layer);
+    double least = kNoFit;
+    for (const std::size_t way : ways_of(one)) {
+      const Fold& fold = candidate(one).ways[way].fold;
+      const Factors factors = weight_factors(layer, fold, one.rank, outer_of(one, fold), options_.seed);
+      const Matrix product = unfolded(product_of(layer, fold, factors), fold);
+      double error = 0;
+      for (std::size_t i = 0; i < old.values.size(); ++i) error += std::pow(product.values[i] - old.values[i], 2);
+      if (error >= least) continue;
+      least = error;
+      layer.weight.assign(product.values.begin(), product.values.end());
+      result_.splits[place_of(one)] = {.layer = layer, .fold = fold, .factors = factors};
+    }
     write_linear_layer(model, layer);
-    keep(one, layer, best);
     result_.layers.push_back({.label = candidate(one).label,
-                              .error = best.error / std::max(moments.targets, 1e-300),
+                              .error = least / std::max(inner_product(old, old), 1e-300),
                               .unknowns = layer.columns()});
+  }
+
+  static std::vector<std::size_t> ways_of(const ChosenRank& one) {
+    std::vector<std::size_t> ways = one.also;
+    ways.insert(ways.begin(), one.way);
+    return ways;
+  }
+  static std::int64_t outer_of(const ChosenRank& one, const Fold& fold) {
+    return one.outer > 0 ? one.outer : fold.outer_rank(one.rank);
   }
 
   void keep(const ChosenRank& one, const LinearLayer& layer, Fitted best) {
@@ -110,13 +117,11 @@ class Walker {
 
   /// The way that was chosen, and those that cost the same: the one with the least error.
   Fitted fit_ways(const ChosenRank& one, const CentredMoments& moments, std::int64_t sweeps) const {
-    std::vector<std::size_t> ways = one.also;
-    ways.insert(ways.begin(), one.way);
     std::optional<Fitted> best;
-    for (const std::size_t way : ways) {
+    for (const std::size_t way : ways_of(one)) {
       const Fold& fold = candidate(one).ways[way].fold;
       Fitted now{&fold, LowRank(folded(moments, fold), fold, one.rank, options_.seed), {}, 0};
-      now.factors = now.low_rank.start(one.rank);
+      now.factors = now.low_rank.start(one.rank, outer_of(one, fold));
       for (std::int64_t sweep = 0; sweep < sweeps; ++sweep) {
         now.low_rank.fit_first(now.factors, kSteps);
         now.low_rank.fit_second(now.factors);
@@ -154,9 +159,12 @@ class Walker {
                              .target = std::move(target),
                              .chosen = mine ? chosen->second : nullptr});
         } else if (mine) {
-          too_wide_.push_back(chosen->second);
+          by_weights_.push_back(chosen->second);
           changing_.push_back(node_index);
-          result_.notes.push_back(candidate(*chosen->second).label + ": too wide for moments, by its weights alone");
+          result_.notes.push_back(candidate(*chosen->second).label + ": by its weights alone" +
+                                  (candidate(*chosen->second).layer.groups > 1   ? ", it has several groups"
+                                   : candidate(*chosen->second).layer.transposed ? ", it is transposed"
+                                                                                 : ", too wide for moments"));
         }
       }
       if (!affected) continue;
@@ -182,8 +190,8 @@ class Walker {
     }
     const double error = moments.error(weights) / std::max(moments.targets, 1e-300);
     put_matrix(layer, weights, moments.p, moments.t);
-    for (std::int64_t pass = 0; place.target.clipped && !few && constant && pass < options_.view_passes; ++pass) {
-      all.g = targets_in_view(rows, place, all.h);
+    for (std::int64_t pass = 0; place.target.clipped && !few && constant && pass < view_passes(); ++pass) {
+      all.g = targets_in_view(rows, place, all.h, pass);
       moments = centred(all, old, constant, options_.damping);
       weights = moments.weights;
       if (best) {
@@ -201,6 +209,8 @@ class Walker {
                               .rows = all.count});
     if (best) keep(*place.chosen, layer, std::move(*best));
   }
+
+  std::int64_t view_passes() const { return options_.penalty ? 2 * kPenaltyPasses : options_.view_passes; }
 
   /// Weights with the bias as the last column, if there can be one.
   static std::vector<float> whole_weights(const LinearLayer& layer) {
@@ -236,7 +246,7 @@ class Walker {
   }
 
   /// The same for the targets that the activation leaves.
-  static Matrix targets_in_view(LayerRows& rows, const Place& place, const Matrix& h) {
+  Matrix targets_in_view(LayerRows& rows, const Place& place, const Matrix& h, std::int64_t pass) const {
     const LinearLayer& layer = place.layer;
     const std::vector<float> weights = whole_weights(layer);
     Matrix sums(layer.outputs, rows.width());
@@ -245,7 +255,10 @@ class Walker {
     rows.for_each([&](const RowBlock& block) {
       outputs.resize(block.targets.size());
       apply_weights(block.patches.data(), weights.data(), block.rows, layer.outputs, rows.width(), outputs.data());
-      rest_in_view(place.target, block, outputs);
+      if (options_.penalty)
+        rest_by_penalty(place.target, block, pass < kPenaltyPasses ? kLowPenalty : kHighPenalty, outputs);
+      else
+        rest_in_view(place.target, block, outputs);
       std::fill(part.begin(), part.end(), 0.0F);
       add_cross(outputs.data(), block.patches.data(), block.rows, layer.outputs, rows.width(), part.data());
       for (std::size_t i = 0; i < part.size(); ++i) sums.values[i] += static_cast<double>(part[i]);
@@ -267,7 +280,7 @@ class Walker {
   GraphIndex index_;
   std::unordered_map<std::int64_t, const ChosenRank*> chosen_at_;  ///< by node
   std::vector<Place> places_;
-  std::vector<const ChosenRank*> too_wide_;
+  std::vector<const ChosenRank*> by_weights_;
   std::vector<std::int64_t> changing_;
   Walked result_;
 };

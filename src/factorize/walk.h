@@ -17,6 +17,7 @@ namespace pare {
 struct ChosenRank {
   std::size_t candidate = 0, way = 0;
   std::int64_t rank = 0;
+  std::int64_t outer = 0;  ///< kTucker; 0: as the fold says
   std::vector<std::size_t> also = {};
 };
 
@@ -26,6 +27,9 @@ struct WalkOptions {
   double damping = 1e-3;         ///< of the least squares towards the old weights, relative to the inputs' mean energy
   std::int64_t sweeps = 2;       ///< times that the first factor is fitted to the second, and that to the first
   std::int64_t view_passes = 1;  ///< with the activation in view: what it cuts off anyway does not count
+  /// Instead of that: targets between what the activation makes of the dense output and what the layer gives now, the
+  /// pull to the latter rising (Zhang, Zou, He, Sun 2015).
+  bool penalty = false;
   SessionOptions session{};
 };
 

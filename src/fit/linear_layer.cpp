@@ -17,6 +17,16 @@ std::vector<float> transposed_floats(std::span<const float> values, std::int64_t
   return result;
 }
 
+/// [a, b, inner] as [b, a, inner].
+std::vector<float> swapped_channels(std::span<const float> values, std::int64_t a, std::int64_t b) {
+  const std::int64_t inner = static_cast<std::int64_t>(values.size()) / std::max<std::int64_t>(1, a * b);
+  std::vector<float> result(values.size());
+  for (std::int64_t i = 0; i < a; ++i)
+    for (std::int64_t j = 0; j < b; ++j)
+      std::copy_n(values.begin() + (i * b + j) * inner, inner, result.begin() + (j * a + i) * inner);
+  return result;
+}
+
 /// Weight as the node stores it: [outputs, columns], or the other way round.
 bool stored_transposed(const Node& node) {
   return node.is("MatMul") || (node.is("Gemm") && node.int_or("transB", 0) == 0);
@@ -56,7 +66,9 @@ void find_added_bias(const Graph& graph, const GraphIndex& index, LinearLayer& l
 
 bool is_floats(const Tensor& tensor) { return !tensor.empty() && tensor.dtype() == DType::kFloat32; }
 
-std::int64_t bias_input(const Node& node) { return node.is("Conv") || node.is("Gemm") ? 2 : -1; }
+std::int64_t bias_input(const Node& node) {
+  return node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm") ? 2 : -1;
+}
 
 /// Gives the node the tensor at that input; under the old name if that is an initializer that nobody else reads.
 void set_weight(Model& model, std::int64_t node_index, std::size_t input, Tensor tensor, const char* wanted) {
@@ -74,11 +86,9 @@ void set_weight(Model& model, std::int64_t node_index, std::size_t input, Tensor
   graph.initializers.set(fresh, std::move(tensor));
 }
 
-}  // namespace
-
-ReadLayer read_linear_layer(const Graph& graph, const GraphIndex& index, std::int64_t node_index) {
+ReadLayer read_layer(const Graph& graph, const GraphIndex& index, std::int64_t node_index, bool by_weights) {
   const Node& node = graph.nodes[static_cast<std::size_t>(node_index)];
-  const bool conv = node.is("Conv");
+  const bool transposed = by_weights && node.is("ConvTranspose"), conv = transposed || node.is("Conv");
   if (!conv && !node.is("Gemm") && !node.is("MatMul")) return decline(node.op_type + " is not fitted");
   const Tensor weight = index.constant(node.input(1));
   if (!is_floats(weight)) return decline("its weight is no float32 constant");
@@ -88,10 +98,16 @@ ReadLayer read_linear_layer(const Graph& graph, const GraphIndex& index, std::in
   layer.input = node.input(0);
   layer.output = node.output(0);
   if (conv) {
-    if (node.int_or("group", 1) != 1) return decline("it has several groups");
+    if (node.int_or("group", 1) != 1 && (transposed || !by_weights)) return decline("it has several groups");
     if (weight.rank() < 3) return decline("its weight is no kernel");
     read_convolution(node, weight, layer);
+    layer.groups = node.int_or("group", 1);
+    layer.transposed = transposed;
     layer.weight = weight.to_floats();
+    if (transposed) {
+      layer.weight = swapped_channels(layer.weight, layer.outputs, layer.inputs);
+      std::swap(layer.outputs, layer.inputs);
+    }
   } else {
     if (weight.rank() != 2) return decline("its weight is no matrix");
     if (node.is("Gemm") &&
@@ -117,15 +133,26 @@ ReadLayer read_linear_layer(const Graph& graph, const GraphIndex& index, std::in
   return {.layer = std::move(layer), .reason = ""};
 }
 
+}  // namespace
+
+ReadLayer read_linear_layer(const Graph& graph, const GraphIndex& index, std::int64_t node) {
+  return read_layer(graph, index, node, false);
+}
+
+ReadLayer read_weight_layer(const Graph& graph, const GraphIndex& index, std::int64_t node) {
+  return read_layer(graph, index, node, true);
+}
+
 void write_linear_layer(Model& model, const LinearLayer& layer) {
   const Node node = model.graph.nodes[static_cast<std::size_t>(layer.node)];
   const bool flip = stored_transposed(node);
   Shape shape = {layer.outputs, layer.inputs};
-  if (flip) std::swap(shape[0], shape[1]);
+  if (flip || layer.transposed) std::swap(shape[0], shape[1]);
   shape.insert(shape.end(), layer.kernel.begin(), layer.kernel.end());
-  set_weight(model, layer.node, 1,
-             Tensor::of(shape, flip ? transposed_floats(layer.weight, layer.outputs, layer.inputs) : layer.weight),
-             "_weight");
+  std::vector<float> weight = layer.weight;
+  if (flip) weight = transposed_floats(weight, layer.outputs, layer.inputs);
+  if (layer.transposed) weight = swapped_channels(weight, layer.outputs, layer.inputs);
+  set_weight(model, layer.node, 1, Tensor::of(shape, std::move(weight)), "_weight");
   const bool zero = std::all_of(layer.bias.begin(), layer.bias.end(), [](float value) { return value == 0; });
   if (const std::int64_t input = bias_input(node); input >= 0) {
     if (zero && node.input(2).empty()) return;

@@ -19,9 +19,11 @@ struct LinearLayer {
   std::int64_t outputs = 0, inputs = 0, taps = 1;
   Shape kernel, strides, dilations, pads;  ///< convolution: one per axis, pads twice as many (all begins, all ends)
   std::string auto_pad;                    ///< "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"
-  std::vector<float> weight;               ///< [outputs, inputs * taps]
-  std::vector<float> bias;                 ///< [outputs]; zeros if the layer has none
-  bool can_have_bias = true;               ///< false: a MatMul without an Add
+  std::int64_t groups = 1;    ///< of a Conv; `inputs` are those of one group. More than one is not fitted to rows
+  bool transposed = false;    ///< a ConvTranspose: not fitted to rows
+  std::vector<float> weight;  ///< [outputs, inputs * taps]
+  std::vector<float> bias;    ///< [outputs]; zeros if the layer has none
+  bool can_have_bias = true;  ///< false: a MatMul without an Add
   std::string input, output;
 
   [[nodiscard]] std::int64_t columns() const noexcept { return inputs * taps; }
@@ -33,6 +35,9 @@ struct ReadLayer {
 };
 /// Conv (one group), Gemm and MatMul with a constant float32 weight that no other node reads.
 [[nodiscard]] ReadLayer read_linear_layer(const Graph& graph, const GraphIndex& index, std::int64_t node);
+
+/// Also a Conv of several groups and a ConvTranspose of one: layers that can be changed by their weights alone.
+[[nodiscard]] ReadLayer read_weight_layer(const Graph& graph, const GraphIndex& index, std::int64_t node);
 
 /// Puts weight and bias of a layer that was read from that model (or one of the same nodes) into it. A Conv or Gemm
 /// without bias gets one if the layer's is not zero.

@@ -79,11 +79,31 @@ TEST(Factorize, BothOrdersOfASpatialPairCarryTheWindowAlongTheirAxes) {
   EXPECT_EQ(second.inputs.size(), 3U);
 }
 
+TEST(Factorize, InTuckerTheMiddleCarriesTheWindowAndTheLastTheBias) {
+  const Model model = one_conv("strides = [2, 1], pads = [1, 0, 0, 2], dilations = [2, 1]");
+  const CheckedResult result = factorize_with(model, {{"kind", "tucker2"}, {"rank", "3"}});
+  ASSERT_EQ(result.result.done.size(), 1U);
+  EXPECT_EQ(result.result.done[0].reason, "1 x 1, 3 x 3, 1 x 1 of ranks 3 and 5");
+  const std::vector<Node>& nodes = result.result.model.graph.nodes;
+  ASSERT_EQ(nodes.size(), 4U);
+  for (const std::size_t thin : {0U, 2U}) {
+    EXPECT_EQ(nodes[thin].ints_or("kernel_shape", {}), (Shape{1, 1}));
+    EXPECT_EQ(nodes[thin].ints_or("strides", {}), (Shape{1, 1}));
+    EXPECT_EQ(nodes[thin].ints_or("pads", {}), (Shape{0, 0, 0, 0}));
+  }
+  EXPECT_EQ(nodes[1].ints_or("strides", {}), (Shape{2, 1}));
+  EXPECT_EQ(nodes[1].ints_or("pads", {}), (Shape{1, 0, 0, 2}));
+  EXPECT_EQ(nodes[1].ints_or("dilations", {}), (Shape{2, 1}));
+  EXPECT_EQ(nodes[1].inputs.size(), 2U);
+  EXPECT_EQ(nodes[2].inputs.size(), 3U);
+  EXPECT_EQ(nodes[2].name, model.graph.nodes[0].name);
+}
+
 // F2.
 TEST(Factorize, ARankThatSavesNothingIsRefused) {
   const Model model = network(R"(g (float[N, 64, 8, 8] x) => (float[N, 64, 8, 8] y) <float[64, 64, 3, 3] w>
     { y = Conv<pads = [1, 1, 1, 1]>(x, w) })");
-  for (const auto& [kind, least] : std::map<std::string, int>{{"spatial", 96}, {"channel", 58}}) {
+  for (const auto& [kind, least] : std::map<std::string, int>{{"spatial", 96}, {"channel", 58}, {"tucker2", 58}}) {
     const CheckedResult above = factorize_with(model, {{"kind", kind}, {"rank", std::to_string(least)}});
     EXPECT_EQ(above.result.changes, 0) << kind;
     EXPECT_EQ(serialize_model(above.result.model), serialize_model(model));
@@ -98,15 +118,36 @@ TEST(Factorize, ARankThatSavesNothingIsRefused) {
 // F6.
 TEST(Factorize, DeclinesWithReasonsWhatHasNoRankToSave) {
   const Model model = network(R"(g (float[N, 8, 12, 12] x) => (float[N, 8, H, W] y)
-    <float[8, 1, 3, 3] wd, float[8, 4, 3, 3] wg, float[8, 8, 3, 3] ws, float[8, 8, 2, 2] wt, float[1, 8, 3, 3] wo>
+    <float[8, 1, 3, 3] wd, float[8, 4, 3, 3] wg, float[8, 8, 3, 3] ws, float[8, 4, 2, 2] wt, float[1, 8, 3, 3] wo>
     { d = Conv<group = 8, pads = [1, 1, 1, 1]>(x, wd)  g = Conv<group = 2, pads = [1, 1, 1, 1]>(d, wg)
       s1 = Conv<pads = [1, 1, 1, 1]>(g, ws)  s2 = Conv<pads = [1, 1, 1, 1]>(s1, ws)
-      t = ConvTranspose<strides = [2, 2]>(s2, wt)  o = Conv(t, wo)  y = Relu(o) })");
+      t = ConvTranspose<strides = [2, 2], group = 2>(s2, wt)  o = Conv(t, wo)  y = Relu(o) })");
   const CheckedResult result = factorize_with(model, {{"rank", "2"}});
   EXPECT_THAT(reason_of(result, "'d'"), HasSubstr("depthwise"));
-  EXPECT_THAT(reason_of(result, "'g'"), HasSubstr("several groups"));
+  EXPECT_THAT(reason_of(result, "'t'"), HasSubstr("several groups"));
   EXPECT_THAT(reason_of(result, "'s1'"), HasSubstr("other nodes read its weight"));
-  EXPECT_THAT(reason_of(result, "'t'"), HasSubstr("ConvTranspose"));
+}
+
+TEST(Factorize, GroupsAndTransposedConvolutionsBecomeTwoByTheirWeights) {
+  const Model model = network(R"(g (float[N, 16, 6, 6] x) => (float[N, 24, H, W] y)
+    <float[16, 8, 3, 3] wg, float[16] bg, float[16, 24, 3, 3] wt, float[24] bt>
+    { g = Conv<group = 2, pads = [1, 0, 1, 2], strides = [1, 2]>(x, wg, bg)  r = Relu(g)
+      y = ConvTranspose<strides = [2, 2], pads = [1, 0, 1, 1], output_padding = [1, 0]>(r, wt, bt) })");
+  const auto data = samples(model, 64);
+  for (const std::string kind : {"spatial", "channel", "point"}) {
+    const CheckedResult whole = factorize_with(model, {{"kind", kind}, {"rank", "1000"}, {"force", "on"}});
+    EXPECT_EQ(whole.result.changes, kind == "spatial" ? 1 : 2);
+    EXPECT_LT(difference(model, whole.result.model), 1e-5) << kind;
+    const CheckedResult half = factorize_with(model, {{"kind", kind}, {"macs", "70%"}}, data);
+    EXPECT_GT(half.result.changes, 0) << kind;
+    const double macs = static_cast<double>(inspect_model(half.result.model).total_macs) /
+                        static_cast<double>(inspect_model(model).total_macs);
+    EXPECT_NEAR(macs, half.result.figures.at("got_share"), 1e-6) << kind;
+  }
+  const CheckedResult thin = factorize_with(model, {{"kind", "channel"}, {"rank", "3"}});
+  EXPECT_EQ(thin.result.done[0].reason, "3 x 3 then 1 x 1 of rank 3 in each group");
+  EXPECT_EQ(thin.result.model.graph.nodes[0].int_or("group", 1), 2);
+  EXPECT_EQ(thin.result.model.graph.nodes[1].int_or("group", 1), 2);
 }
 
 TEST(Factorize, AOneByOneConvolutionBecomesTwo) {
@@ -151,6 +192,38 @@ TEST(Factorize, FindsTheRankThatIsThere) {
   EXPECT_LT(difference(noisy, factorize_with(noisy, {{"rank", "4"}}, samples(noisy, 64)).result.model), 0.2);
 }
 
+TEST(Factorize, EvbmfFindsTheRankUnderNoiseAndNothingInNoise) {
+  // 24 x (30 * 3) in the vertical fold: 16 channels in, 30 out.
+  const auto model_of = [](double signal) {
+    Model model = network(R"(g (float[N, 8, 12, 12] x) => (float[N, 30, 12, 12] y) <float[30, 8, 3, 3] w>
+      { y = Conv<pads = [1, 1, 1, 1]>(x, w) })");
+    Rng rng(6);
+    std::vector<double> first(5 * 8 * 3), second(30 * 5 * 3);
+    for (double& value : first) value = signal * rng.normal();
+    for (double& value : second) value = rng.normal();
+    std::vector<float> weight;
+    for (std::size_t o = 0; o < 30; ++o)
+      for (std::size_t i = 0; i < 8; ++i)
+        for (std::size_t ky = 0; ky < 3; ++ky)
+          for (std::size_t kx = 0; kx < 3; ++kx) {
+            double sum = 0.3 * rng.normal();
+            for (std::size_t r = 0; r < 5; ++r) sum += first[(r * 8 + i) * 3 + ky] * second[(o * 5 + r) * 3 + kx];
+            weight.push_back(static_cast<float>(sum));
+          }
+    model.graph.initializers.set("w", Tensor::of({30, 8, 3, 3}, weight));
+    return model;
+  };
+  const CheckedResult found = factorize_with(model_of(1), {{"kind", "spatial"}, {"evbmf", "on"}});
+  ASSERT_EQ(found.result.done.size(), 1U);
+  EXPECT_EQ(found.result.done[0].reason, "3 x 1 then 1 x 3 of rank 5");
+  const CheckedResult noise = factorize_with(model_of(0), {{"evbmf", "on"}});
+  EXPECT_EQ(noise.result.changes, 0);
+  EXPECT_THAT(reason_of(noise, "y"), HasSubstr("noise alone"));
+  const CheckedResult tucker = factorize_with(model_of(1), {{"kind", "tucker2"}, {"evbmf", "on"}});
+  ASSERT_EQ(tucker.result.done.size(), 1U);
+  EXPECT_THAT(tucker.result.done[0].reason, HasSubstr(" and 15"));  // 5 times the 3 taps of the second factor
+}
+
 TEST(Factorize, AFlatSpectrumIsNoGainInsteadOfRankOne) {
   const Model model = one_conv("pads = [1, 1, 1, 1]");
   const CheckedResult result = factorize_with(model, {{"energy", "99%"}});
@@ -193,8 +266,9 @@ TEST(Factorize, AGoalOutOfReachIsSaid) {
 TEST(Factorize, TheSameSeedGivesTheSameModel) {
   const Model model = residual();
   const auto data = samples(model, 32);
-  const std::string first = serialize_model(factorize_with(model, {{"macs", "60%"}}, data).result.model);
-  EXPECT_EQ(serialize_model(factorize_with(model, {{"macs", "60%"}}, data).result.model), first);
+  const std::string first =
+      serialize_model(factorize_with(model, {{"kind", "spatial"}, {"macs", "60%"}}, data).result.model);
+  EXPECT_EQ(serialize_model(factorize_with(model, {{"kind", "spatial"}, {"macs", "60%"}}, data).result.model), first);
 }
 
 TEST(Factorize, WhatIsExcludedStays) {
@@ -208,6 +282,8 @@ TEST(Factorize, SaysWhatIsWrongWithTheOptions) {
   const Model model = residual();
   expect_error([&] { factorize_with(model, {{"macs", "50%"}, {"rank", "4"}}); }, ErrorCode::kInvalidArgument,
                {"macs and rank", "remedy"});
+  expect_error([&] { factorize_with(model, {{"evbmf", "on"}, {"rank", "4"}}); }, ErrorCode::kInvalidArgument,
+               {"rank and evbmf", "remedy"});
   expect_error([&] { factorize_with(model, {{"macs", "50"}}); }, ErrorCode::kInvalidArgument,
                {"factorize: macs=50 ", "macs=50%"});
   expect_error([&] { factorize_with(model, {{"rank", "0"}}); }, ErrorCode::kInvalidArgument, {"rank must be 1"});

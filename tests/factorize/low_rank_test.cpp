@@ -5,6 +5,7 @@
 
 #include "factorize/layer_matrix.h"
 #include "fit/nets.h"
+#include "fit/spectrum.h"
 #include "support/support.h"
 
 namespace pare::testing {
@@ -63,6 +64,52 @@ TEST(LowRank, NeverLosesByMoreRankOrByFittingOn) {
       EXPECT_LE(fitted, middle * (1 + 1e-9));
     }
   }
+}
+
+TEST(LowRank, TuckerNeverLosesByFittingOnAndIsNoWorseThanCuttingTheOutputsAfterwards) {
+  const Problem made = problem(0.5);
+  const Fold fold = make_fold(made.layer, FactorKind::kTucker);
+  const LowRank low_rank(folded(made.moments, fold), fold, 4, 1);
+  for (const auto& [rank, outer] : {std::pair{1, 1}, {2, 5}, {3, 3}, {4, 2}, {4, 7}}) {
+    Factors factors = low_rank.start(rank, outer);
+    EXPECT_EQ(factors.last.cols, outer);
+    double last = low_rank.error(low_rank.product(factors));
+    for (int sweep = 0; sweep < 3; ++sweep) {
+      low_rank.fit_first(factors, 12);
+      low_rank.fit_second(factors);
+      const double now = low_rank.error(low_rank.product(factors));
+      EXPECT_LE(now, last * (1 + 1e-9)) << rank << ", " << outer;
+      last = now;
+    }
+    const Matrix before = low_rank.product(factors);
+    balance(factors);
+    const Matrix after = low_rank.product(factors);
+    for (std::size_t i = 0; i < before.values.size(); ++i) EXPECT_NEAR(before.values[i], after.values[i], 1e-12);
+  }
+  // Against the last factor from the weights alone, without the inputs' moments: U of A A^T.
+  const Factors fitted = low_rank.start(4, 2), whole = low_rank.start(4);
+  Factors plain = fitted;
+  const Spectrum spectrum = symmetric_spectrum(multiply_transposed(whole.second, whole.second));
+  Matrix directions(2, 7);
+  std::copy_n(spectrum.vectors.values.begin(), 14, directions.values.begin());
+  plain.second = multiply(directions, whole.second);
+  plain.last = transposed(directions);
+  EXPECT_LT(low_rank.error(low_rank.product(fitted)), 0.99 * low_rank.error(low_rank.product(plain)));
+}
+
+TEST(LowRank, TuckerFindsTheRanksThatAreThere) {
+  Problem made = problem(0);
+  const Matrix first = random_matrix(2, 4, 11), core = random_matrix(3, 9 * 2, 12), last = random_matrix(7, 3, 13);
+  const Fold fold = make_fold(made.layer, FactorKind::kTucker);
+  const Factors factors{.rank = 2, .outer = 3, .first = first, .second = core, .last = last};
+  const Matrix exact = unfolded(reshaped(multiply(reshaped(factors.after_first(), 7 * 9, 2), first), 7, 36), fold);
+  const LowRank low_rank(folded(without_data(exact), fold), fold, 4, 1);
+  const auto error = [&](std::int64_t rank, std::int64_t outer) {
+    return low_rank.error(low_rank.product(low_rank.start(rank, outer))) / inner_product(exact, exact);
+  };
+  EXPECT_LT(error(2, 3), 1e-12);
+  EXPECT_GT(error(1, 3), 1e-3);
+  EXPECT_GT(error(2, 2), 1e-3);
 }
 
 TEST(LowRank, TheErrorIsTheOneOfTheUnfoldedWeights) {

@@ -83,5 +83,32 @@ TEST(ZeroInputChannels, LeavesASharedWeightToItsOtherReader) {
   EXPECT_TRUE(net.graph.initializers.find("w")->same_as(before));
 }
 
+TEST(LinearLayer, GroupsAndTransposedOnesAreReadByTheirWeightsAndWrittenBack) {
+  Model model = random_net(
+      "g (float[N,4,6,6] x) => (float[N,5,H,W] y) { g = Conv<group = 2>(x, wg) y = ConvTranspose<strides = [2, 2]>(g, "
+      "wt, bt) }",
+      {{"wg", {6, 2, 3, 3}}, {"wt", {6, 5, 2, 2}}, {"bt", {5}}});
+  const std::string before = serialize_model(model);
+  for (const std::int64_t node : {0, 1}) {
+    const GraphIndex index(model.graph);
+    EXPECT_FALSE(read_linear_layer(model.graph, index, node).layer);
+    const ReadLayer read = read_weight_layer(model.graph, index, node);
+    ASSERT_TRUE(read.layer) << read.reason;
+    const LinearLayer& layer = *read.layer;
+    EXPECT_EQ(layer.groups, node == 0 ? 2 : 1);
+    EXPECT_EQ(layer.transposed, node == 1);
+    EXPECT_EQ(layer.outputs, node == 0 ? 6 : 5);
+    EXPECT_EQ(layer.inputs, node == 0 ? 2 : 6);
+    if (node == 1) {
+      // W[input 3, output 2, 1, 0] is the tap 2 of input 3 in row 2.
+      const std::vector<float> stored = model.graph.constant("wt").to_floats();
+      EXPECT_EQ(layer.weight[static_cast<std::size_t>(2 * 24 + 3 * 4 + 2)],
+                stored[static_cast<std::size_t>((3 * 5 + 2) * 4 + 2)]);
+    }
+    write_linear_layer(model, layer);
+  }
+  EXPECT_EQ(serialize_model(model), before);
+}
+
 }  // namespace
 }  // namespace pare::testing
