@@ -50,7 +50,7 @@ def main():
         dense = options.shared / "models" / f"{name}.onnx"
         pruned = folder / f"{name}.onnx"
         run([options.pare, "prune", dense, options.prune, *train, "-o", pruned])
-        before = top1(options.pare, pruned, test)
+        before = top1(options.pare, pruned, test, 2)
         for row, words in rows_of(options.rows).items():
             teacher = [] if "no teacher" in words else ["--teacher", dense]
             figures, seconds = [], []
@@ -60,7 +60,7 @@ def main():
                 run([options.pare, "finetune", pruned, *COMMON, *words.replace("no teacher", "").split(), *teacher, *train,
                      "--seed", seed, "-o", tuned])
                 seconds.append(time.time() - start)
-                figures.append(top1(options.pare, tuned, test))
+                figures.append(top1(options.pare, tuned, test, 2))
             print(f"| {name} | {options.prune} | {row} | {before:.2f} | {' / '.join(f'{figure:.2f}' for figure in figures)} | "
                   f"{statistics.mean(figures):.2f} | {statistics.mean(seconds):.0f} |", flush=True)
 

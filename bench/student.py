@@ -34,7 +34,7 @@ def main():
     train = ["--data", options.shared / "data/cifar10/train.bin.xz", "--preprocess", preprocess, "--epochs", options.epochs, "--augment", "cifar"]
     test = ["--data", options.shared / "data/cifar10/test.bin.xz", "--preprocess", preprocess]
     teacher = options.shared / "models" / f"{options.teacher}.onnx"
-    print(f"{options.student}, taught by {options.teacher} ({top1(options.pare, teacher, test):.2f} %), {options.epochs} epochs\n")
+    print(f"{options.student}, taught by {options.teacher} ({top1(options.pare, teacher, test, 2):.2f} %), {options.epochs} epochs\n")
     print("| seed | labels alone | taught | difference (95 %) | seconds, labels / taught |\n|---|---|---|---|---|", flush=True)
     differences = []
     for seed in options.seeds.split(","):
