@@ -107,7 +107,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp())
     random = numpy.random.default_rng(0)
     data = folder / "data.npz"
-    numpy.savez(data, input=random.standard_normal((options.images, 3, 32, 32), dtype=numpy.float32), label=random.integers(0, 10, options.images))
+    numpy.savez(data, x=random.standard_normal((options.images, 3, 32, 32), dtype=numpy.float32), y=random.integers(0, 10, options.images))
     print("| network | pare float32 | pare bfloat16 | torch | torch channels-last | torch bfloat16 | best pare / best torch |\n|---|---|---|---|---|---|---|", flush=True)
     for name in options.only.split(","):
         network = folder / f"{name}.onnx"
