@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/fail.h"
@@ -39,6 +40,35 @@ const TrainEngine* open_engine() {
   return get();
 }
 
+/// The teacher under the student's names of inputs, by order: batches are made for the student.
+Model with_inputs_of(Model teacher, const Model& student) {
+  std::vector<ValueInfo>& inputs = teacher.graph.inputs;
+  if (inputs.size() != student.graph.inputs.size())
+    fail(ErrorCode::kInvalidArgument,
+         "the teacher reads {} inputs, the student {}\n  remedy: a teacher of the same data", inputs.size(),
+         student.graph.inputs.size());
+  // Names that both have stay, whatever their order.
+  if (std::all_of(inputs.begin(), inputs.end(),
+                  [&](const ValueInfo& input) { return student.graph.find_input(input.name) != nullptr; }))
+    return teacher;
+  const GraphIndex index(teacher.graph);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& wanted = student.graph.inputs[i].name;
+    if (index.producer(wanted) >= 0 || teacher.graph.initializers.contains(wanted) ||
+        (inputs[i].name != wanted && teacher.graph.find_input(wanted) != nullptr))
+      fail(ErrorCode::kUnsupported,
+           "the student's input is called '{}', and the teacher has another value of that name\n  remedy: name the "
+           "inputs of both alike",
+           wanted);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::string wanted = student.graph.inputs[i].name;
+    replace_uses(teacher.graph, inputs[i].name, wanted);
+    inputs[i].name = wanted;
+  }
+  return teacher;
+}
+
 }  // namespace
 
 const TrainEngine& train_engine() {
@@ -59,7 +89,9 @@ std::vector<NodeReason> training_refusals(const Model& model) { return train_eng
 
 TrainResult train_model(const Model& student, const Model* teacher, const std::shared_ptr<const Dataset>& data,
                         const TrainOptions& options, ProgressSink& progress) {
-  return train_engine().train(student, teacher, data, options, progress);
+  if (teacher == nullptr) return train_engine().train(student, nullptr, data, options, progress);
+  const Model reading_alike = with_inputs_of(*teacher, student);
+  return train_engine().train(student, &reading_alike, data, options, progress);
 }
 
 }  // namespace pare

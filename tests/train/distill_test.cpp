@@ -222,5 +222,21 @@ TEST(Distill, HiddenLayersOfANetworkAndItsPrunedSelfNeedNoAdapter) {
                {"no value 'hh'", "'h'"});
 }
 
+TEST(Distill, ATeacherMayCallItsInputByAnotherName) {
+  const Lesson it;
+  TrainOptions options = lesson();
+  options.epochs = 2;
+  Model renamed = it.teacher;
+  renamed.graph.inputs.front().name = "pixels";
+  replace_uses(renamed.graph, "x", "pixels");
+  EXPECT_EQ(serialize_model(train_model(it.student, &renamed, it.data, options).model),
+            serialize_model(train_model(it.student, &it.teacher, it.data, options).model));
+  Model taken = renamed;  // its first product is called as the student's input is
+  taken.graph.nodes[0].outputs[0] = "x";
+  replace_uses(taken.graph, "a", "x");
+  expect_error([&] { (void)train_model(it.student, &taken, it.data, options); }, ErrorCode::kUnsupported,
+               {"'x'", "remedy"});
+}
+
 }  // namespace
 }  // namespace pare::testing
