@@ -84,8 +84,8 @@ struct TrainOptions {
   /// Samples for one step; 0: 128, less where an epoch would have fewer than 16 steps (not below 64; maps: 16).
   std::int64_t batch = 0;
   Optimizer optimizer = Optimizer::kAuto;
-  /// Absent: SGD 0.05 (numbers: 0.2), without statistics of the batch 0.01, quantization-aware 0.005; Adam and AdamW
-  /// 1e-3 (chosen by kAuto: 3e-4), quantization-aware 1e-4.
+  /// Absent: SGD 0.05 (numbers: 0.2), without statistics of the batch or with added ones (kAdded) 0.01,
+  /// quantization-aware 0.005; Adam and AdamW 1e-3 (chosen by kAuto: 3e-4), quantization-aware 1e-4.
   std::optional<double> learning_rate = {};
   double momentum = 0.9;       ///< SGD (Nesterov); beta1 of Adam
   double weight_decay = 5e-4;  ///< of weights; not of biases, normalizations and slopes

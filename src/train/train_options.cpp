@@ -78,7 +78,8 @@ std::vector<OptionInfo> train_option_infos(const TeachingDefaults& defaults) {
       word("optimizer", "auto", {"auto", "sgd", "adam", "adamw"},
            "how weights follow their gradients; auto: sgd with momentum, adam for numbers without batch statistics"),
       number("lr", "",
-             "highest learning rate; sgd: 0.05 (numbers: 0.2), without batch statistics 0.01, qat 0.005; adam, adamw: "
+             "highest learning rate; sgd: 0.05 (numbers: 0.2), without batch statistics or with added ones 0.01, qat "
+             "0.005; adam, adamw: "
              "0.001 (by auto: 0.0003), qat 0.0001"),
       {"find-lr", Type::kFlag, "off", {}, "try learning rates first and take a tenth of the best"},
       number("momentum", "0.9", "of sgd; beta1 of adam"),
