@@ -110,10 +110,11 @@ enum class Verdict { kFaster, kSlower, kNoDifference };
 
 struct SpeedComparison {
   Timing baseline, other;
-  /// Baseline time over other time: above 1 the other is faster. The median over pairs of blocks of equal work; on a
-  /// busy machine it is not the quotient of the median runs, which favour short runs there.
+  /// Baseline time over other time: above 1 the other is faster. The median over pairs of blocks of equal work,
+  /// averaged over places in memory; on a busy machine it is not the quotient of the median runs, which favour short
+  /// runs there.
   double ratio = 1;
-  Interval interval;  ///< 95 %, bootstrap over blocks
+  Interval interval;  ///< 95 %: Student's t over the places in memory; bootstrap over blocks where there is only one
   Verdict verdict = Verdict::kNoDifference;
 };
 
@@ -121,9 +122,10 @@ struct SpeedComparison {
 /// sessions must be bound.
 [[nodiscard]] Timing benchmark(Session& session, const BenchmarkOptions& options = {},
                                ProgressSink& progress = silent_progress());
-/// Blocks of the two alternate (order random within each pair), so that drift hits both alike. `kFaster` or `kSlower`
-/// only if the whole interval lies at least 1 % from 1: a session's time depends by about that much on where its memory
-/// lies, which no repetition shows. A model against itself is "no difference" in at least 19 of 20.
+/// Blocks of the two alternate (order random within each pair), so that drift hits both alike. Both models are opened
+/// again several times on the way, for a session's time depends by a percent or two on where its memory lies; the
+/// interval covers that. `kFaster` or `kSlower` only if the whole interval lies at least 1 % from 1. A model against
+/// itself is "no difference" in at least 19 of 20.
 [[nodiscard]] SpeedComparison compare_speed(Session& baseline, Session& other, const BenchmarkOptions& options = {},
                                             ProgressSink& progress = silent_progress());
 

@@ -64,6 +64,10 @@ class Session {
   /// "ONNX Runtime 1.31.1, 1 thread", "OpenVINO 2026.4.1, 1 thread, bf16".
   [[nodiscard]] virtual std::string description() const = 0;
 
+  /// The same model opened once more, in other memory, with the same inputs bound; null where that cannot be done, for
+  /// its file is gone or it was made up by a test.
+  [[nodiscard]] virtual std::unique_ptr<Session> reopen() const { return nullptr; }
+
   /// bind, run_bound, results.
   std::vector<Tensor> run(const NamedTensors& inputs);
 };

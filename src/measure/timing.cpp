@@ -25,11 +25,21 @@ constexpr double kBusyBelow = 0.8;
 /// often.
 class Subject {
  public:
-  Subject(const Clocks& clocks, Session& session) : clocks_(clocks), session_(session) { first_ms_ = time_runs(1); }
+  Subject(const Clocks& clocks, Session& session) : clocks_(clocks), session_(&session) { first_ms_ = time_runs(1); }
+
+  /// Goes on with the same model in other memory; false if its session cannot be opened again.
+  bool move() {
+    std::unique_ptr<Session> other = session_->reopen();
+    if (other == nullptr) return false;
+    session_ = other.get();
+    own_ = std::move(other);
+    session_->run_bound();  // takes its memory, and settles what is packed once
+    return true;
+  }
 
   /// Milliseconds per run.
   double block() {
-    if (runs() >= 4) session_.run_bound();  // refills the caches that the other one used
+    if (runs() >= 4) session_->run_bound();  // refills the caches that the other one used
     const double work_start = clocks_.work();
     std::vector<double> chunks;
     for (std::int64_t chunk = 0; chunk < chunks_; ++chunk) {
@@ -83,12 +93,13 @@ class Subject {
   [[nodiscard]] std::int64_t runs() const { return runs_per_reading_ * readings_ * chunks_; }
   double time_runs(std::int64_t count) {
     const double start = clocks_.wall();
-    for (std::int64_t i = 0; i < count; ++i) session_.run_bound();
+    for (std::int64_t i = 0; i < count; ++i) session_->run_bound();
     return std::max(clocks_.wall() - start, 1e-6);  // a clock may stand still over a short run; ratios need more than 0
   }
 
   const Clocks& clocks_;
-  Session& session_;
+  Session* session_;
+  std::unique_ptr<Session> own_;  // after a move
   double first_ms_ = 0, work_ms_ = 0, wall_ms_ = 0;
   std::int64_t runs_per_reading_ = 1, readings_ = 1, chunks_ = 1;
   std::vector<double> warm_work_, kept_;
@@ -151,7 +162,8 @@ void warm_up(const Clocks& clocks, std::vector<Subject>& subjects, const Benchma
   }
 }
 
-/// Calls `round` for the budget, and at least min_blocks times.
+/// Calls `round(share)` for the budget, and at least min_blocks times; `share` of the whole is done by then. It gives
+/// the milliseconds that the budget does not count.
 template <class Round>
 void measure(const Clocks& clocks, std::vector<Subject>& subjects, const BenchmarkOptions& options,
              ProgressSink& progress, Round&& round) {
@@ -159,12 +171,13 @@ void measure(const Clocks& clocks, std::vector<Subject>& subjects, const Benchma
   warm_up(clocks, subjects, options, task);
   for (Subject& subject : subjects) subject.start_keeping();
   const double budget_ms = options.budget_s * 1000, start = clocks.wall(), work_start = clocks.work();
+  double share = 0, beside_ms = 0;
   std::int64_t blocks = 0, percent = 0;
-  while (blocks < options.min_blocks || clocks.wall() - start < budget_ms) {
-    round();
+  while (share < 1) {
+    beside_ms += round(share);
     ++blocks;
-    const double share = std::min((clocks.wall() - start) / budget_ms,
-                                  static_cast<double>(blocks) / static_cast<double>(options.min_blocks));
+    share = std::min((clocks.wall() - start - beside_ms) / budget_ms,
+                     static_cast<double>(blocks) / static_cast<double>(options.min_blocks));
     const auto now = std::min<std::int64_t>(100, static_cast<std::int64_t>(100 * share));
     if (now > percent || blocks <= options.min_blocks) task.advance(percent = std::max(percent, now));
   }
@@ -175,6 +188,63 @@ void measure(const Clocks& clocks, std::vector<Subject>& subjects, const Benchma
                     "long: other programs use this machine",
                     100 * busy));
 }
+
+struct Estimate {
+  double value = 0;
+  Interval interval;
+};
+
+/// The logarithms of the ratios of all pairs of blocks, by where the two sessions lay. A session's time depends by a
+/// percent or two on its memory: on which physical pages share a set of a cache. No repetition in the same place shows
+/// that, so the pair moves while it is timed (Curtsinger and Berger, "Stabilizer", ASPLOS 2013, do so with code).
+class Placements {
+ public:
+  Placements(const Clocks& clocks, const BenchmarkOptions& options)
+      : clocks_(clocks),
+        wanted_(static_cast<std::size_t>(std::min<std::int64_t>(kWanted, options.min_blocks))),
+        most_ms_(options.budget_s * 1000) {}
+
+  /// Moves the subjects when it is time to; the milliseconds that this took.
+  double move(std::vector<Subject>& subjects, double share) {
+    const bool dear = by_place_.size() >= kEnough && moving_ms_ > most_ms_;
+    if (!can_move_ || dear || share * static_cast<double>(wanted_) < static_cast<double>(by_place_.size())) return 0;
+    const double start = clocks_.wall();
+    for (Subject& subject : subjects) can_move_ = can_move_ && subject.move();
+    if (can_move_) by_place_.emplace_back();
+    const double took = clocks_.wall() - start;
+    moving_ms_ += took;
+    return took;
+  }
+
+  void add(double log_ratio) { by_place_.back().push_back(log_ratio); }
+
+  /// The mean over places of the median over blocks; its interval is Student's over places.
+  [[nodiscard]] Estimate estimate(Rng& rng) const {
+    if (by_place_.size() < kEnough) {
+      std::vector<double> all;
+      for (const std::vector<double>& place : by_place_) all.insert(all.end(), place.begin(), place.end());
+      return {median(all), median_interval(all, rng)};
+    }
+    const auto count = static_cast<double>(by_place_.size());
+    std::vector<double> medians;
+    double mean = 0, squares = 0;
+    for (const std::vector<double>& place : by_place_) medians.push_back(median(place));
+    for (const double one : medians) mean += one / count;
+    for (const double one : medians) squares += (one - mean) * (one - mean);
+    const double half = student_quantile(0.975, count - 1) * std::sqrt(squares / (count - 1) / count);
+    return {mean, {mean - half, mean + half}};
+  }
+
+ private:
+  static constexpr std::int64_t kWanted = 6;
+  static constexpr std::size_t kEnough = 3;  // if opening the models takes longer than timing them
+
+  const Clocks& clocks_;
+  std::size_t wanted_;
+  double most_ms_, moving_ms_ = 0;
+  bool can_move_ = true;
+  std::vector<std::vector<double>> by_place_ = {{}};
+};
 
 }  // namespace
 
@@ -194,12 +264,14 @@ Timing benchmark_with(const Clocks& clocks, Session& session, const BenchmarkOpt
   check_options(options);
   std::vector<Subject> subjects;
   subjects.emplace_back(clocks, session);
-  measure(clocks, subjects, options, progress, [&] { (void)subjects[0].block(); });
+  measure(clocks, subjects, options, progress, [&](double) {
+    (void)subjects[0].block();
+    return 0.0;
+  });
   return subjects[0].timing();
 }
 
 Verdict judge(Interval interval) noexcept {
-  // Where a session's memory happens to lie moves its time by up to about 1 %: no interval over blocks sees that.
   if (interval.low >= 1.01) return Verdict::kFaster;
   if (interval.high <= 0.99) return Verdict::kSlower;
   return Verdict::kNoDifference;
@@ -212,20 +284,23 @@ SpeedComparison compare_speed_with(const Clocks& clocks, Session& baseline, Sess
   std::vector<Subject> subjects;
   subjects.emplace_back(clocks, baseline);
   subjects.emplace_back(clocks, other);
-  std::vector<double> log_ratios;
+  Placements placements(clocks, options);
+  std::int64_t pairs = 0;
   bool baseline_first = false;
-  measure(clocks, subjects, options, progress, [&] {
+  measure(clocks, subjects, options, progress, [&](double share) {
+    const double moving_ms = placements.move(subjects, share);
     // Every second pair turns the order of the one before it round, so that a steady drift cancels.
-    baseline_first = log_ratios.size() % 2 == 0 ? rng.below(2) == 0 : !baseline_first;
+    baseline_first = pairs++ % 2 == 0 ? rng.below(2) == 0 : !baseline_first;
     const double first = subjects[baseline_first ? 0 : 1].block(), second = subjects[baseline_first ? 1 : 0].block();
-    log_ratios.push_back(baseline_first ? std::log(first / second) : std::log(second / first));
+    placements.add(baseline_first ? std::log(first / second) : std::log(second / first));
+    return moving_ms;
   });
   SpeedComparison comparison;
   comparison.baseline = subjects[0].timing();
   comparison.other = subjects[1].timing();
-  comparison.ratio = std::exp(median(log_ratios));
-  const Interval interval = median_interval(log_ratios, rng);
-  comparison.interval = {std::exp(interval.low), std::exp(interval.high)};
+  const Estimate log_ratio = placements.estimate(rng);
+  comparison.ratio = std::exp(log_ratio.value);
+  comparison.interval = {std::exp(log_ratio.interval.low), std::exp(log_ratio.interval.high)};
   comparison.verdict = judge(comparison.interval);
   return comparison;
 }

@@ -25,7 +25,7 @@ struct Clocks {
 [[nodiscard]] SpeedComparison compare_speed_with(const Clocks& clocks, Session& baseline, Session& other,
                                                  const BenchmarkOptions& options, ProgressSink& progress);
 
-/// The rule of compare_speed: the whole interval lies at least 1 % from 1.
+/// The rule of compare_speed: the whole interval lies at least 1 % from 1; less than that is no difference.
 [[nodiscard]] Verdict judge(Interval interval) noexcept;
 
 }  // namespace pare

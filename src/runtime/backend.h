@@ -24,11 +24,14 @@ struct ModelSource {
 };
 
 /// Both throw Error(kUnsupported) with the runtime's message quoted. They fill in the type of outputs that have none.
-[[nodiscard]] std::unique_ptr<Session> open_in_onnxruntime(const ModelSource& source, const SessionOptions& options);
-[[nodiscard]] std::unique_ptr<Session> open_in_openvino(const ModelSource& source, const SessionOptions& options);
+[[nodiscard]] std::unique_ptr<Session> open_in_onnxruntime(ModelSource source, const SessionOptions& options);
+[[nodiscard]] std::unique_ptr<Session> open_in_openvino(ModelSource source, const SessionOptions& options);
 
 /// In the runtime that the options name.
-[[nodiscard]] std::unique_ptr<Session> open_source(const ModelSource& source, const SessionOptions& options);
+[[nodiscard]] std::unique_ptr<Session> open_source(ModelSource source, const SessionOptions& options);
+/// What Session::reopen does: null if the source is a file that is gone.
+[[nodiscard]] std::unique_ptr<Session> reopen_source(const ModelSource& source, const SessionOptions& options,
+                                                     const std::vector<Tensor>& bound);
 
 /// Throw Error(kUnsupported), saying how to get it, when the library cannot be opened.
 [[nodiscard]] std::string onnxruntime_version();

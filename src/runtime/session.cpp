@@ -11,8 +11,8 @@ namespace {
 
 #if PARE_WITH_OPENVINO
 std::string version_of_openvino() { return openvino_version(); }
-std::unique_ptr<Session> open_openvino(const ModelSource& source, const SessionOptions& options) {
-  return open_in_openvino(source, options);
+std::unique_ptr<Session> open_openvino(ModelSource source, const SessionOptions& options) {
+  return open_in_openvino(std::move(source), options);
 }
 #else
 [[noreturn]] void fail_without_openvino() {
@@ -20,22 +20,32 @@ std::unique_ptr<Session> open_openvino(const ModelSource& source, const SessionO
        "this build of pare has no OpenVINO\n  remedy: run scripts/setup and build with -DPARE_WITH_OPENVINO=ON");
 }
 std::string version_of_openvino() { fail_without_openvino(); }
-std::unique_ptr<Session> open_openvino(const ModelSource&, const SessionOptions&) { fail_without_openvino(); }
+std::unique_ptr<Session> open_openvino(ModelSource, const SessionOptions&) { fail_without_openvino(); }
 #endif
 
 }  // namespace
 
-std::unique_ptr<Session> open_source(const ModelSource& source, const SessionOptions& options) {
+std::unique_ptr<Session> open_source(ModelSource source, const SessionOptions& options) {
   if (options.threads < 1)
     fail(ErrorCode::kInvalidArgument, "a session cannot run with {} threads\n  remedy: give 1 or more",
          options.threads);
   switch (options.runtime) {
     case Runtime::kOnnxRuntime:
-      return open_in_onnxruntime(source, options);
+      return open_in_onnxruntime(std::move(source), options);
     case Runtime::kOpenVino:
-      return open_openvino(source, options);
+      return open_openvino(std::move(source), options);
   }
   fail(ErrorCode::kInternal, "runtime number {} is unknown", static_cast<int>(options.runtime));
+}
+
+std::unique_ptr<Session> reopen_source(const ModelSource& source, const SessionOptions& options,
+                                       const std::vector<Tensor>& bound) {
+  if (source.bytes.empty() && !std::filesystem::exists(source.file)) return nullptr;
+  auto session = open_source(source, options);
+  NamedTensors inputs;
+  for (std::size_t i = 0; i < bound.size(); ++i) inputs[source.inputs[i].name] = bound[i];
+  if (!bound.empty()) session->bind(inputs);
+  return session;
 }
 
 std::string_view runtime_name(Runtime runtime) noexcept {
@@ -72,9 +82,9 @@ std::vector<Tensor> Session::run(const NamedTensors& inputs) {
 
 std::unique_ptr<Session> open_session(const Model& model, const SessionOptions& options) {
   // A runtime has read or mapped everything once its session is open, so a temporary folder may go at the end of this.
-  const PreparedModel prepared =
+  PreparedModel prepared =
       prepare_model(model, options.extra_outputs, {.weights_apart = options.runtime == Runtime::kOnnxRuntime});
-  return open_source(prepared.source, options);
+  return open_source(std::move(prepared.source), options);
 }
 
 std::unique_ptr<Session> open_session(const std::filesystem::path& path, const SessionOptions& options) {
@@ -88,7 +98,7 @@ std::unique_ptr<Session> open_session(const std::filesystem::path& path, const S
     source.outputs = model.graph.outputs;
   }
   for (const ValueInfo& output : source.outputs) source.output_names.push_back(output.name);
-  return open_source(source, options);
+  return open_source(std::move(source), options);
 }
 
 }  // namespace pare

@@ -58,6 +58,25 @@ FakeSession working(double ms) {
   });
 }
 
+/// Every opening of the same network lies elsewhere, and is a percent or so faster or slower for it.
+class PlacedSession : public FakeSession {
+ public:
+  PlacedSession(World& world, double ms)
+      : FakeSession(session_in(world, ms * std::exp(kSpread * world.rng.normal()))), world_(world), ms_(ms) {}
+  std::unique_ptr<Session> reopen() const override {
+    world_.now += 20;
+    ++openings;
+    return std::make_unique<PlacedSession>(world_, ms_);
+  }
+
+  static constexpr double kSpread = 0.01;
+  static inline int openings = 0;
+
+ private:
+  World& world_;
+  double ms_;
+};
+
 TEST(Benchmark, KeepsTheFirstRunApart) {
   World world(1);
   FakeSession session = session_in(world, 2, 500);
@@ -181,6 +200,37 @@ TEST(CompareSpeed, SeesTenPercentUnderAnyNoise) {
     EXPECT_GE(seen, kTrials * 9 / 10) << kind;
     EXPECT_GE(covered, kTrials * 9 / 10) << kind;
   }
+}
+
+TEST(CompareSpeed, KnowsThatPlacesInMemoryDiffer) {
+  int different = 0, excluded = 0, seen = 0;
+  constexpr int kTrials = 200;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    World world(static_cast<std::uint64_t>(trial));
+    world.kind = "noisy";
+    PlacedSession a(world, 0.5), b(world, 0.5), c(world, 0.475);
+    BenchmarkOptions options;
+    options.budget_s = 0.4;
+    options.seed = static_cast<std::uint64_t>(trial);
+    const SpeedComparison same = compare_speed_with(world.clocks(), a, b, options, silent_progress());
+    different += same.verdict != Verdict::kNoDifference;
+    excluded += same.interval.low > 1 || same.interval.high < 1;
+    seen += compare_speed_with(world.clocks(), a, c, options, silent_progress()).verdict == Verdict::kFaster;
+  }
+  EXPECT_LE(different, kTrials / 50);  // in one place each, 46 of these 200 are
+  EXPECT_LE(excluded, kTrials / 12);
+  EXPECT_GE(seen, kTrials * 8 / 10);  // 5 %
+}
+
+TEST(CompareSpeed, StopsMovingWhereOpeningIsDear) {
+  World world(3);
+  PlacedSession a(world, 5), b(world, 5);
+  BenchmarkOptions options;
+  options.budget_s = 0.03;
+  PlacedSession::openings = 0;
+  const SpeedComparison result = compare_speed_with(world.clocks(), a, b, options, silent_progress());
+  EXPECT_EQ(PlacedSession::openings, 4);  // three places
+  EXPECT_EQ(result.verdict, Verdict::kNoDifference);
 }
 
 TEST(CompareSpeed, IsNotMisledByASteadyDrift) {

@@ -131,6 +131,26 @@ TEST_P(BothRuntimes, RunsAgainOnWhatIsBound) {
   EXPECT_THAT(session->results()[0], AllClose(Tensor::of<float>({1, 1, 1, 3}, {3, 0, 0})));
 }
 
+TEST_P(BothRuntimes, OpensAgainElsewhereWithWhatIsBound) {
+  const TempDir folder;
+  save_model(model_from_text(kConvRelu), folder / "model.onnx");
+  for (const bool from_file : {false, true}) {
+    auto session = from_file ? open_session(folder / "model.onnx", options())
+                             : open_session(model_from_text(kConvRelu), options());
+    session->bind({{"x", small_image()}});
+    const auto again = session->reopen();
+    ASSERT_NE(again, nullptr);
+    const std::string description = session->description();
+    session.reset();
+    again->run_bound();
+    EXPECT_THAT(again->results()[0], AllClose(Tensor::of<float>({1, 1, 1, 3}, {3, 0, 0})));
+    EXPECT_EQ(again->description(), description);
+    std::filesystem::remove(folder / "model.onnx");
+    EXPECT_EQ(again->reopen() == nullptr, from_file);
+    if (!from_file) save_model(model_from_text(kConvRelu), folder / "model.onnx");
+  }
+}
+
 TEST_P(BothRuntimes, RunsNothingAfterARefusedBind) {
   const auto session = open_session(model_from_text(kConvRelu), options());
   session->bind({{"x", small_image()}});

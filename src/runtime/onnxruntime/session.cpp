@@ -23,26 +23,25 @@ bool has_symbolic_shape(const std::vector<ValueInfo>& inputs) {
 
 class OrtSession : public Session {
  public:
-  OrtSession(const ModelSource& source, const SessionOptions& options)
+  OrtSession(ModelSource source, const SessionOptions& options)
       : library_(onnxruntime_library()),
-        threads_(options.threads),
-        optimize_(options.optimize),
-        inputs_(source.inputs),
-        outputs_(source.outputs),
-        output_names_(source.output_names) {
+        source_(std::move(source)),
+        options_(options),
+        inputs_(source_.inputs),
+        outputs_(source_.outputs) {
     try {
       if (options.profile) profile_folder_.emplace();
       Ort::SessionOptions settings = make_settings();
-      hand_over_weights(source, settings);
-      session_ = source.bytes.empty()
-                     ? Ort::Session(*library_->env, source.file.c_str(), settings)
-                     : Ort::Session(*library_->env, source.bytes.data(), source.bytes.size(), settings);
+      hand_over_weights(settings);
+      session_ = source_.bytes.empty()
+                     ? Ort::Session(*library_->env, source_.file.c_str(), settings)
+                     : Ort::Session(*library_->env, source_.bytes.data(), source_.bytes.size(), settings);
       fill_output_types();
     } catch (const Ort::Exception& error) {
       fail_with(*library_, "ONNX Runtime does not load the model", error);
     }
     for (const ValueInfo& input : inputs_) input_pointers_.push_back(input.name.c_str());
-    for (const std::string& name : output_names_) output_pointers_.push_back(name.c_str());
+    for (const std::string& name : source_.output_names) output_pointers_.push_back(name.c_str());
   }
 
   const std::vector<ValueInfo>& inputs() const override { return inputs_; }
@@ -108,19 +107,21 @@ class OrtSession : public Session {
   }
 
   std::string description() const override {
-    return fmt::format("ONNX Runtime {}, {} thread{}{}", library_->version, threads_, threads_ == 1 ? "" : "s",
-                       optimize_ ? "" : ", graph optimizations off");
+    return fmt::format("ONNX Runtime {}, {} thread{}{}", library_->version, options_.threads,
+                       options_.threads == 1 ? "" : "s", options_.optimize ? "" : ", graph optimizations off");
   }
+
+  std::unique_ptr<Session> reopen() const override { return reopen_source(source_, options_, bound_tensors_); }
 
  private:
   Ort::SessionOptions make_settings() const {
     Ort::SessionOptions settings;
-    settings.SetIntraOpNumThreads(threads_);
+    settings.SetIntraOpNumThreads(options_.threads);
     settings.SetInterOpNumThreads(1);
     settings.SetExecutionMode(ORT_SEQUENTIAL);
-    settings.SetGraphOptimizationLevel(optimize_ ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
+    settings.SetGraphOptimizationLevel(options_.optimize ? ORT_ENABLE_ALL : ORT_DISABLE_ALL);
     settings.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
-    if (threads_ == 1) {
+    if (options_.threads == 1) {
       settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
     } else {
       // Threads that spin on after a run would take the processor from the session that is timed next.
@@ -137,13 +138,12 @@ class OrtSession : public Session {
 
   /// ONNX Runtime reads the weights where they lie: no copy in a message, none in the session but those that kernels
   /// repack.
-  void hand_over_weights(const ModelSource& source, Ort::SessionOptions& settings) {
-    if (source.weights.empty()) return;
+  void hand_over_weights(Ort::SessionOptions& settings) {
+    if (source_.weights.empty()) return;
     std::vector<std::string> names;
-    for (const auto& [name, tensor] : source.weights) {
+    for (const auto& [name, tensor] : source_.weights) {
       names.push_back(name);
-      weights_.push_back(tensor);
-      weight_values_.push_back(to_ort(weights_.back()));
+      weight_values_.push_back(to_ort(tensor));
     }
     settings.AddExternalInitializers(names, weight_values_);
   }
@@ -155,15 +155,13 @@ class OrtSession : public Session {
   }
 
   std::shared_ptr<OrtLibrary> library_;
-  int threads_;
-  bool optimize_;
+  ModelSource source_;  // its weights are what weight_values_ look at
+  SessionOptions options_;
   std::vector<ValueInfo> inputs_, outputs_;
-  std::vector<std::string> output_names_;
   std::vector<const char*> input_pointers_, output_pointers_;
   std::optional<TempFolder> profile_folder_;
   std::optional<std::vector<NodeTime>> profile_;
   Ort::RunOptions run_options_;
-  std::vector<Tensor> weights_;  // what weight_values_ look at, for as long as the session lives
   std::vector<Ort::Value> weight_values_;
   Ort::Session session_{nullptr};
   std::vector<Tensor> bound_tensors_;  // what bound_values_ look at
@@ -175,8 +173,8 @@ class OrtSession : public Session {
 
 }  // namespace
 
-std::unique_ptr<Session> open_in_onnxruntime(const ModelSource& source, const SessionOptions& options) {
-  return std::make_unique<OrtSession>(source, options);
+std::unique_ptr<Session> open_in_onnxruntime(ModelSource source, const SessionOptions& options) {
+  return std::make_unique<OrtSession>(std::move(source), options);
 }
 
 std::string onnxruntime_version() { return onnxruntime_library()->version; }

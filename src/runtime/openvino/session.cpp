@@ -35,17 +35,21 @@ std::string precision_of(const ov::CompiledModel& compiled) {
 
 class OpenVinoSession : public Session {
  public:
-  OpenVinoSession(const ModelSource& source, const SessionOptions& options)
-      : core_(openvino_core()), options_(options), inputs_(source.inputs), outputs_(source.outputs) {
+  OpenVinoSession(ModelSource source, const SessionOptions& options)
+      : core_(openvino_core()),
+        source_(std::move(source)),
+        options_(options),
+        inputs_(source_.inputs),
+        outputs_(source_.outputs) {
     try {
-      const std::shared_ptr<ov::Model> model = source.bytes.empty() ? core_->read_model(source.file.string())
-                                                                    : core_->read_model(source.bytes, ov::Tensor());
+      const std::shared_ptr<ov::Model> model = source_.bytes.empty() ? core_->read_model(source_.file.string())
+                                                                     : core_->read_model(source_.bytes, ov::Tensor());
       compiled_ = core_->compile_model(model, "CPU", settings());
       request_ = compiled_.create_infer_request();
       precision_ = precision_of(compiled_);
       if (model->is_dynamic()) dynamic_model_ = model;
       for (const ValueInfo& input : inputs_) input_ports_.push_back(find_port(compiled_.inputs(), input.name));
-      for (std::size_t i = 0; i < outputs_.size(); ++i) add_output(source.output_names[i], outputs_[i]);
+      for (std::size_t i = 0; i < outputs_.size(); ++i) add_output(source_.output_names[i], outputs_[i]);
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
@@ -119,6 +123,8 @@ class OpenVinoSession : public Session {
                        options_.optimize ? "" : ", fused subgraphs off (the other optimizations cannot be)");
   }
 
+  std::unique_ptr<Session> reopen() const override { return reopen_source(source_, options_, bound_tensors_); }
+
  private:
   ov::AnyMap settings() const {
     ov::AnyMap map = {ov::inference_num_threads(options_.threads), ov::num_streams(1),
@@ -175,6 +181,7 @@ class OpenVinoSession : public Session {
   static constexpr std::size_t kShapesRemembered = 8;
 
   std::shared_ptr<ov::Core> core_;
+  ModelSource source_;
   SessionOptions options_;
   std::vector<ValueInfo> inputs_, outputs_;
   std::shared_ptr<const ov::Model> dynamic_model_;  // null: all shapes are fixed, and OpenVINO checks the inputs itself
@@ -192,8 +199,8 @@ class OpenVinoSession : public Session {
 
 }  // namespace
 
-std::unique_ptr<Session> open_in_openvino(const ModelSource& source, const SessionOptions& options) {
-  return std::make_unique<OpenVinoSession>(source, options);
+std::unique_ptr<Session> open_in_openvino(ModelSource source, const SessionOptions& options) {
+  return std::make_unique<OpenVinoSession>(std::move(source), options);
 }
 
 }  // namespace pare
