@@ -80,6 +80,7 @@ class Cutter {
       }
     }
     add_outputs(ends);
+    leave_short_chains_whole(ends);
     return ends;
   }
 
@@ -125,13 +126,18 @@ class Cutter {
     return other.empty() ? value : other;
   }
 
+  static bool goes_with(const Shape& shape, Shape dense) {
+    if (shape.size() >= 2 && shape.size() == dense.size() && shape[1] < dense[1]) dense[1] = shape[1];
+    return shape == dense;
+  }
+
   /// "" where the two networks have no value in common.
   std::string counterpart(const std::string& value) const {
     const Shape* shape = shape_in(trace_, value);
     if (shape == nullptr || shape->empty()) return "";
     for (const std::string& name : {dense_name(value), value}) {
       const Shape* other = shape_in(dense_trace_, name);
-      if (makers_.contains(name) && other != nullptr && *other == *shape && !dense_roots_.is_constant(name))
+      if (makers_.contains(name) && other != nullptr && goes_with(*shape, *other) && !dense_roots_.is_constant(name))
         return name;
     }
     return "";
@@ -171,7 +177,7 @@ class Cutter {
       });
       if (!alone) continue;
       was_cut.insert(made);
-      if (const std::string dense = counterpart(made); !dense.empty()) cuts.push_back({i, {made, dense}});
+      if (const std::string dense = counterpart(made); !dense.empty()) cuts.push_back({i, end_of(made, dense)});
     }
     return cuts;
   }
@@ -189,7 +195,22 @@ class Cutter {
       const std::string dense = counterpart(value);
       if (dense.empty()) continue;
       const bool known = std::any_of(ends.begin(), ends.end(), [&](const BlockEnd& end) { return end.value == value; });
-      if (!known) ends.push_back({value, dense});
+      if (!known) ends.push_back(end_of(value, dense));
+    }
+  }
+
+  BlockEnd end_of(const std::string& value, const std::string& dense) const {
+    return {.value = value, .dense = dense, .fewer_channels = trace_.shapes.at(value) != dense_trace_.shapes.at(dense)};
+  }
+
+  /// Blocks of up to three layers (an inverted residual) are better fitted as one to all the channels at their end.
+  static void leave_short_chains_whole(std::vector<BlockEnd>& ends) {
+    constexpr std::ptrdiff_t kShort = 2;  // ends inside of three layers
+    const auto fewer = [](const BlockEnd& end) { return end.fewer_channels; };
+    for (auto from = std::find_if(ends.begin(), ends.end(), fewer); from != ends.end();
+         from = std::find_if(from, ends.end(), fewer)) {
+      const auto to = std::find_if_not(from, ends.end(), fewer);
+      from = to - from <= kShort ? ends.erase(from, to) : to;
     }
   }
 

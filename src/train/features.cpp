@@ -49,13 +49,21 @@ FeaturePair pair_of(const std::string& student, const Trace& student_trace, cons
   return pair;
 }
 
-/// The last value of each size that is there under the same name in both, with the same shape.
-std::vector<FeaturePair> common_values(const Model& student, const Trace& student_trace, const Trace& teacher_trace) {
+bool is_pruned(const Shape& student, Shape teacher) {
+  if (student.size() != teacher.size() || student[1] >= teacher[1]) return false;
+  teacher[1] = student[1];
+  return student == teacher;
+}
+
+/// The last value of each size that is there under the same name in both, with the same shape, or fewer channels.
+std::vector<FeaturePair> common_values(const Model& student, const Trace& student_trace, const Trace& teacher_trace,
+                                       bool fewer) {
   std::map<std::pair<std::int64_t, std::int64_t>, std::string> last;
   for (const std::string& value : hidden_images(student, student_trace)) {
     const Shape& shape = student_trace.shapes.at(value);
     const auto other = teacher_trace.shapes.find(value);
-    if (other != teacher_trace.shapes.end() && other->second == shape) last[{-shape[2], -shape[3]}] = value;
+    if (other != teacher_trace.shapes.end() && (fewer ? is_pruned(shape, other->second) : other->second == shape))
+      last[{-shape[2], -shape[3]}] = value;
   }
   std::vector<FeaturePair> pairs;
   for (const auto& [size, value] : last) pairs.push_back(pair_of(value, student_trace, value, teacher_trace));
@@ -82,28 +90,48 @@ std::vector<FeaturePair> values_of_one_size(const Model& student, const Trace& s
   return pairs;
 }
 
+/// Finds the channels that a pruned student kept: what both networks make of the samples tells.
+void find_kept(std::vector<FeaturePair>& pairs, const Model& student, const Model& teacher,
+               const NamedTensors& samples) {
+  SessionOptions mine{.force_float32 = true}, theirs{.force_float32 = true};
+  std::vector<FeaturePair*> pruned;
+  for (FeaturePair& pair : pairs) {
+    if (!is_pruned(pair.student_shape, pair.teacher_shape)) continue;
+    pruned.push_back(&pair);
+    mine.extra_outputs.push_back(pair.student);
+    theirs.extra_outputs.push_back(pair.teacher);
+  }
+  if (pruned.empty()) return;
+  const std::vector<Tensor> given = open_session(student, mine)->run(samples),
+                            wanted = open_session(teacher, theirs)->run(samples);
+  for (std::size_t i = 0; i < pruned.size(); ++i)
+    pruned[i]->kept = match_channels(given[student.graph.outputs.size() + i], wanted[teacher.graph.outputs.size() + i]);
+}
+
 }  // namespace
 
 std::vector<FeaturePair> find_features(const Model& student, const Model& teacher,
-                                       const std::vector<std::string>& words, const NamedTensors& sample) {
+                                       const std::vector<std::string>& words, const NamedTensors& samples) {
   if (words.empty()) return {};
-  const Trace student_trace = trace_model(student, sample, 0), teacher_trace = trace_model(teacher, sample, 0);
+  const Trace student_trace = trace_model(student, samples, 0), teacher_trace = trace_model(teacher, samples, 0);
+  std::vector<FeaturePair> pairs;
   if (words == std::vector<std::string>{"auto"}) {
-    std::vector<FeaturePair> pairs = common_values(student, student_trace, teacher_trace);
+    pairs = common_values(student, student_trace, teacher_trace, false);
+    if (pairs.empty()) pairs = common_values(student, student_trace, teacher_trace, true);
     if (pairs.empty()) pairs = values_of_one_size(student, student_trace, teacher, teacher_trace);
     if (pairs.empty())
       fail(ErrorCode::kInvalidArgument,
            "features=auto: student and teacher have no images of one size inside\n  remedy: name pairs: "
            "student=teacher");
-    return pairs;
+  } else {
+    for (const std::string& word : words) {
+      const std::size_t equals = word.find('=');
+      const std::string mine = word.substr(0, equals);
+      pairs.push_back(
+          pair_of(mine, student_trace, equals == std::string::npos ? mine : word.substr(equals + 1), teacher_trace));
+    }
   }
-  std::vector<FeaturePair> pairs;
-  for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    const std::string mine = word.substr(0, equals);
-    pairs.push_back(
-        pair_of(mine, student_trace, equals == std::string::npos ? mine : word.substr(equals + 1), teacher_trace));
-  }
+  find_kept(pairs, student, teacher, samples);
   return pairs;
 }
 

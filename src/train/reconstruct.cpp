@@ -10,6 +10,7 @@
 #include "train/block_samples.h"
 #include "train/block_walk.h"
 #include "train/blocks.h"
+#include "train/channel_match.h"
 #include "train/engine.h"
 #include "train/steps.h"
 
@@ -42,11 +43,24 @@ Settings read_settings(const StepOptions& options) {
   return settings;
 }
 
+/// What a block should give, batch by batch; nothing where its channels are not the dense network's.
+std::vector<Tensor> targets_of(const BlockWalk& changed, const BlockWalk& dense, std::size_t block) {
+  std::vector<Tensor> targets;
+  for (std::size_t batch = 0; batch < changed.batches(); ++batch) targets.push_back(dense.end(block, batch));
+  const Tensor given = changed.end(block, 0);
+  if (given.shape() == targets[0].shape()) return targets;
+  const std::optional<ChannelMatch> match = match_channels(given, targets[0]);
+  if (!match || match->student.size() < static_cast<std::size_t>(given.shape()[1])) return {};
+  for (Tensor& target : targets) target = take_channels(target, match->teacher);
+  return targets;
+}
+
 /// Squared difference over the squares of the second.
-double relative_error(const BlockWalk& changed, const BlockWalk& dense, std::size_t block) {
+double relative_error(const BlockWalk& changed, const std::vector<Tensor>& targets, std::size_t block) {
   double difference = 0, energy = 0;
   for (std::size_t batch = 0; batch < changed.batches(); ++batch) {
-    const Tensor a = changed.end(block, batch), b = dense.end(block, batch);
+    const Tensor a = changed.end(block, batch);
+    const Tensor& b = targets[batch];
     const auto got = a.data<float>(), wanted = b.data<float>();
     for (std::size_t i = 0; i < got.size(); ++i) {
       const double d = static_cast<double>(got[i]) - wanted[i];
@@ -99,7 +113,9 @@ class Pass {
     for (std::size_t block = 0; block < ends_.size(); ++block) {
       dense_.run(block);
       changed_.run(block);
-      if (relative_error(changed_, dense_, block) > kSame && fit(block, result)) changed_.run(block);
+      std::vector<Tensor> targets = targets_of(changed_, dense_, block);
+      const bool differs = targets.empty() || relative_error(changed_, targets, block) > kSame;
+      if (differs && fit(block, std::move(targets), result)) changed_.run(block);
       dense_.finish(block);
       changed_.finish(block);
       task.advance(static_cast<std::int64_t>(block) + 1);
@@ -119,7 +135,7 @@ class Pass {
     return options;
   }
 
-  bool fit(std::size_t block, StepResult& result) {
+  bool fit(std::size_t block, std::vector<Tensor> targets, StepResult& result) {
     const Graph& graph = changed_.model().graph;
     const std::int64_t last = changed_.nodes(block).empty() ? -1 : changed_.nodes(block).back();
     if (last < 0) return false;
@@ -128,9 +144,10 @@ class Pass {
       result.skipped.push_back({node_label(node, last), node.op_type, std::move(reason)});
       return false;
     };
+    if (targets.empty()) return skip("its channels are not channels of the dense network");
     BlockJob job{.block = changed_.block_model(block),
                  .inputs = {},
-                 .targets = {},
+                 .targets = std::move(targets),
                  .frozen = read_elsewhere(graph, changed_.nodes(block)),
                  .whole_batches = samples_.whole_batches,
                  .steps = settings_.steps,
@@ -141,10 +158,8 @@ class Pass {
     const std::vector<NodeReason> refused = train_engine().refusals(job.block);
     if (!refused.empty())
       return skip(fmt::format("its {} cannot be trained through: {}", refused.front().node, refused.front().reason));
-    for (std::size_t batch = 0; batch < changed_.batches(); ++batch) {
+    for (std::size_t batch = 0; batch < changed_.batches(); ++batch)
       job.inputs.push_back(changed_.inputs(block, batch));
-      job.targets.push_back(dense_.end(block, batch));
-    }
     BlockFit fit;
     try {
       fit = train_engine().fit_block(job);

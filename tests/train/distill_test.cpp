@@ -222,6 +222,44 @@ TEST(Distill, HiddenLayersOfANetworkAndItsPrunedSelfNeedNoAdapter) {
                {"no value 'hh'", "'h'"});
 }
 
+/// The first channels of a network, as pruning leaves them.
+Model first_channels(const Model& whole, std::int64_t kept) {
+  Model part = whole;
+  const auto set = [&](const char* name, std::vector<std::int64_t> shape) {
+    const Tensor& all = *whole.graph.initializers.find(name);
+    const std::int64_t rest = shape.size() == 4 ? 9 : 1, columns = all.shape()[1];
+    const std::vector<float> from = all.to_floats();
+    std::vector<float> values;
+    for (std::int64_t o = 0; o < shape[0]; ++o)
+      for (std::int64_t i = 0; i < shape[1] * rest; ++i)
+        values.push_back(from[static_cast<std::size_t>(o * columns * rest + i)]);
+    part.graph.initializers.set(name, Tensor::of<float>(std::move(shape), values));
+  };
+  set("w", {kept, 3, 3, 3});
+  set("v", {kept, kept, 3, 3});
+  set("g", {kept, 5});
+  return part;
+}
+
+TEST(Distill, ChannelsThatPruningKeptAreComparedWithoutAnAdapter) {
+  const Model teacher = small_net(8, 1), student = first_channels(teacher, 5);
+  const auto data = std::make_shared<SmallDataset>(Shape{3, 9, 9}, normal_values(128 * 243, 4));
+  TrainOptions options = lesson();
+  options.epochs = 10;
+  options.batch = 32;
+  options.learning_rate = 1e-2;
+  options.features = {"h", "r"};
+  options.feature_weight = 1;
+  const TrainResult result = train_model(student, &teacher, data, options);
+  EXPECT_THAT(result.notes.front(), ::testing::HasSubstr("h (kept channels), r"));
+  EXPECT_LT(result.epochs.back().feature, 0.9 * result.epochs.front().feature);
+  options.features = {"auto"};
+  EXPECT_THAT(train_model(student, &teacher, data, options).notes.front(), ::testing::HasSubstr("h (kept channels)"));
+  options.features = {"h"};
+  EXPECT_THAT(train_model(small_net(5, 9), &teacher, data, options).notes.front(),
+              ::testing::HasSubstr("h (1x1 adapter)"));
+}
+
 TEST(Distill, ATeacherMayCallItsInputByAnotherName) {
   const Lesson it;
   TrainOptions options = lesson();

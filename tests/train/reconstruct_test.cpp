@@ -86,6 +86,40 @@ TEST(Reconstruct, ABlockEndsWhereBothNetworksPassThroughOneValueBehindItsActivat
   EXPECT_THAT(ends_of(residual(12), residual(6)), ::testing::ElementsAre("r=r", "f=f", "y=y"));
 }
 
+/// A chain of `layers` convolutions; a smaller one has the first channels of each layer of a larger one.
+Model chain(std::int64_t width, int layers = 3) {
+  std::string text = R"(<ir_version: 8, opset_import: ["" : 17]> g (float[N, 3, 8, 8] x) => (float[N, 5] y) {)";
+  for (int i = 0; i < layers; ++i)
+    text += fmt::format("c{0} = Conv<pads = [1, 1, 1, 1]>({1}, w{0})  r{0} = Relu(c{0})  ", i,
+                        i == 0 ? "x" : fmt::format("r{}", i - 1));
+  Model model = model_from_text(
+      text + fmt::format("p = GlobalAveragePool(r{})  q = Flatten(p)  y = Gemm<transB = 1>(q, v) }}", layers - 1));
+  constexpr std::int64_t kWhole = 12;
+  const auto set = [&](const std::string& name, std::int64_t rows, std::int64_t columns, std::int64_t whole_columns,
+                       std::int64_t places, double scale, std::uint64_t seed) {
+    const std::vector<float> all = normal_values(kWhole * whole_columns * places, seed, scale);
+    std::vector<float> part;
+    for (std::int64_t o = 0; o < rows; ++o)
+      for (std::int64_t i = 0; i < columns * places; ++i)
+        part.push_back(all[static_cast<std::size_t>(o * whole_columns * places + i)]);
+    Shape shape = places == 1 ? Shape{rows, columns} : Shape{rows, columns, 3, 3};
+    model.graph.initializers.set(name, Tensor::of<float>(std::move(shape), part));
+  };
+  set("w0", width, 3, 3, 9, 0.3, 1);
+  for (int i = 1; i < layers; ++i)
+    set(fmt::format("w{}", i), width, width, kWhole, 9, 0.15, static_cast<std::uint64_t>(i) + 1);
+  set("v", 5, width, kWhole, 1, 0.3, 9);
+  return model;
+}
+
+TEST(Reconstruct, AChainOfPrunedLayersIsFittedToTheChannelsThatItKept) {
+  EXPECT_THAT(ends_of(chain(12), chain(11)), ::testing::ElementsAre("r0=r0", "r1=r1", "r2=r2", "y=y"));
+  EXPECT_THAT(ends_of(chain(12, 2), chain(11, 2)), ::testing::ElementsAre("y=y"));
+  const CheckedResult result = rebuilt(chain(11), chain(12));
+  EXPECT_GE(result.result.changes, 2) << reasons(result.result.skipped);
+  EXPECT_LT(result.result.figures.at("output_error_after"), 0.5 * result.result.figures.at("output_error_before"));
+}
+
 TEST(Reconstruct, WhatFollowsADroppedBlockTellsWhatItsInputStandsFor) {
   Model dropped = residual(12);
   for (Node& node : dropped.graph.nodes)

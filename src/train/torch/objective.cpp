@@ -14,6 +14,10 @@
 namespace pare {
 namespace {
 
+at::Tensor indices_of(const std::vector<std::int64_t>& channels) {
+  return at::tensor(at::IntArrayRef(channels), at::kLong);
+}
+
 /// The value whose classes are compared: what a Softmax at the end reads, since a loss wants scores, not shares.
 std::string scores_behind(const Graph& graph, const GraphIndex& index, const std::string& output) {
   const std::int64_t producer = index.producer(output);
@@ -121,14 +125,18 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
 }
 
 void Objective::add_features(const Model& student, const Model& teacher, const Dataset& data) {
-  const std::vector<std::int64_t> first = {0};
-  features_ = find_features(student, teacher, options_.features, data.batch(first).inputs);
+  if (options_.features.empty()) return;
+  constexpr std::int64_t kSamples = 32;
+  const std::int64_t count = fixed_batch(student.graph.inputs).value_or(std::min(kSamples, data.size()));
+  const std::vector<std::int64_t> some = sample_indices(data.size(), std::min(count, data.size()), options_.seed);
+  features_ = find_features(student, teacher, options_.features, data.batch(some).inputs);
   Rng rng(options_.seed + 17);
   for (const FeaturePair& pair : features_) {
     student_values_.push_back(pair.student);
     teacher_values_.push_back(pair.teacher);
-    adapter_of_.push_back(pair.same_channels() ? -1 : static_cast<std::int64_t>(adapters_.size()));
-    if (pair.same_channels()) continue;
+    const bool adapted = !pair.same_channels() && !pair.kept;
+    adapter_of_.push_back(adapted ? static_cast<std::int64_t>(adapters_.size()) : -1);
+    if (!adapted) continue;
     const std::int64_t from = pair.student_shape[1], to = pair.teacher_shape[1];
     std::vector<float> values(static_cast<std::size_t>(from * to));
     for (float& value : values) value = static_cast<float>(rng.normal() / std::sqrt(static_cast<double>(from)));
@@ -143,6 +151,10 @@ at::Tensor Objective::features_loss(const std::vector<at::Tensor>& student,
   for (std::size_t i = 0; i < features_.size(); ++i) {
     at::Tensor given = student[outputs_ + i].to(at::kFloat);
     at::Tensor wanted = teacher[outputs_ + i].to(at::kFloat);
+    if (const auto& kept = features_[i].kept) {
+      given = given.index_select(1, indices_of(kept->student));
+      wanted = wanted.index_select(1, indices_of(kept->teacher));
+    }
     const bool flat = given.dim() == 2;
     if (flat) given = given.unsqueeze(-1).unsqueeze(-1), wanted = wanted.unsqueeze(-1).unsqueeze(-1);
     if (adapter_of_[i] >= 0) given = at::conv2d(given, adapters_[static_cast<std::size_t>(adapter_of_[i])].tensor);
@@ -162,8 +174,10 @@ std::string Objective::description() const {
   if (!features_.empty()) {
     hidden = fmt::format(" + {} * hidden layers", options_.feature_weight);
     for (std::size_t i = 0; i < features_.size(); ++i)
-      hidden +=
-          fmt::format("{} {}{}", i == 0 ? "" : ",", features_[i].teacher, adapter_of_[i] < 0 ? "" : " (1x1 adapter)");
+      hidden += fmt::format("{} {}{}", i == 0 ? "" : ",", features_[i].teacher,
+                            features_[i].kept     ? " (kept channels)"
+                            : adapter_of_[i] >= 0 ? " (1x1 adapter)"
+                                                  : "");
   }
   if (!uses_labels_) return soft + hidden + ", no labels";
   return fmt::format("{} * {} + {} * {}{}", options_.hard_weight, hard, 1 - options_.hard_weight, soft, hidden);
