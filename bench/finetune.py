@@ -2,10 +2,11 @@
 """Prunes networks with pare, fine-tunes them with the original as teacher, and prints top-1 as a markdown table (docs/measured.md).
 
     bench/finetune.py [--pare build/release/pare] [--shared ../shared] [--only cifar10_resnet20,...] [--prune macs=50%]
-                      [--seeds 1,2,3] [--rows "NAME: options; NAME: options"]
+                      [--reconstruct "--samples 8192 --steps 600"] [--seeds 1,2,3] [--rows "NAME: options; NAME: options"]
 
 Trains on the 30,000 images of ../shared, last epoch, no early stopping; top-1 is on the 10,000 test images.
-The default rows are labels and teacher, the teacher alone, labels alone, 5 epochs each.
+The default rows are labels and teacher, the teacher alone, labels alone, 5 epochs each. With --reconstruct the pruned network's
+blocks are fitted first, from images without labels.
 """
 import argparse
 import json
@@ -37,6 +38,7 @@ def main():
     parser.add_argument("--shared", type=pathlib.Path, default=pathlib.Path("../shared"))
     parser.add_argument("--only", default="cifar10_resnet20,cifar10_resnet56")
     parser.add_argument("--prune", default="macs=50%")
+    parser.add_argument("--reconstruct", help="options of pare reconstruct, which goes before training")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--rows", default=ROWS)
     options = parser.parse_args()
@@ -50,7 +52,12 @@ def main():
         dense = options.shared / "models" / f"{name}.onnx"
         pruned = folder / f"{name}.onnx"
         run([options.pare, "prune", dense, options.prune, *train, "-o", pruned])
-        before = top1(options.pare, pruned, test, 2)
+        before = f"{top1(options.pare, pruned, test, 2):.2f}"
+        if options.reconstruct is not None:
+            rebuilt = folder / f"{name}_rebuilt.onnx"
+            run([options.pare, "reconstruct", pruned, "--teacher", dense, *options.reconstruct.split(), *train, "-o", rebuilt])
+            pruned = rebuilt
+            before += f", rebuilt {top1(options.pare, pruned, test, 2):.2f}"
         for row, words in rows_of(options.rows).items():
             teacher = [] if "no teacher" in words else ["--teacher", dense]
             figures, seconds = [], []
@@ -61,7 +68,7 @@ def main():
                      "--seed", seed, "-o", tuned])
                 seconds.append(time.time() - start)
                 figures.append(top1(options.pare, tuned, test, 2))
-            print(f"| {name} | {options.prune} | {row} | {before:.2f} | {' / '.join(f'{figure:.2f}' for figure in figures)} | "
+            print(f"| {name} | {options.prune} | {row} | {before} | {' / '.join(f'{figure:.2f}' for figure in figures)} | "
                   f"{statistics.mean(figures):.2f} | {statistics.mean(seconds):.0f} |", flush=True)
 
 
