@@ -121,5 +121,34 @@ TEST(AddedNorms, TrainingEndsWithTheStructureThatItBeganWith) {
   }));
 }
 
+TEST(AddedNorms, WorkForNumbersInTheirOwnUnits) {
+  Model model = network();
+  model.graph.nodes.back().inputs.emplace_back("b4");
+  model.graph.initializers.set("b4", Tensor::of<float>({4}, {0, 0, 0, 0}));
+  constexpr std::int64_t kCount = 256;
+  const std::vector<float> pixels = normal_values(kCount * 108, 7);
+  std::vector<float> targets;  // metres: the mean of each band, about 300
+  for (std::size_t i = 0; i < kCount; ++i)
+    for (std::size_t k = 0; k < 4; ++k) {
+      float sum = 0;
+      for (std::size_t j = 0; j < 36; ++j) sum += pixels[i * 108 + std::min<std::size_t>(k, 2) * 36 + j];
+      targets.push_back(300 + 50 * sum / 36);
+    }
+  const auto data =
+      std::make_shared<SmallDataset>(Shape{3, 6, 6}, pixels, std::vector<std::int64_t>{}, Shape{4}, targets);
+  TrainOptions options{.epochs = 40,
+                       .batch = 64,
+                       .optimizer = Optimizer::kSgd,
+                       .learning_rate = 0.02,
+                       .precision = Precision::kFloat32,
+                       .norm = NormTraining::kAdded};
+  const TrainResult result = train_model(model, nullptr, data, options);
+  EXPECT_FALSE(has_batchnorm(result.model.graph));
+  EXPECT_LT(result.epochs.back().hard, 0.5 * result.epochs.front().hard);
+  const at::Tensor errors =
+      output_of(result.model, *data, NormMode::kFrozen) - at::tensor(at::ArrayRef<float>(targets)).reshape({kCount, 4});
+  EXPECT_LT(errors.pow(2).mean().sqrt().item<double>(), 0.9 * 50 / 6);  // their deviation is 50 / 6
+}
+
 }  // namespace
 }  // namespace pare::testing
