@@ -100,7 +100,9 @@ struct TrainOptions {
   double temperature = 3;    ///< T
   double hard_weight = 0.3;  ///< share of the loss with the labels when there is a teacher; the rest is the teacher's
   bool use_labels = true;    ///< false: the teacher alone
-  std::vector<std::string> features = {};  ///< "student_value=teacher_value", or "auto": hidden layers compared as well
+  /// Hidden layers compared as well: "student_value=teacher_value"; "auto": the last of each image size; "same": those
+  /// that have one name and size in both, where classes are learned in floats; none, or "none".
+  std::vector<std::string> features = {};
   double feature_weight = 1;
   Precision precision = Precision::kAuto;
   NormTraining norm = NormTraining::kAuto;

@@ -90,13 +90,14 @@ std::vector<FeaturePair> values_of_one_size(const Model& student, const Trace& s
   return pairs;
 }
 
-/// Finds the channels that a pruned student kept: what both networks make of the samples tells.
-void find_kept(std::vector<FeaturePair>& pairs, const Model& student, const Model& teacher,
-               const NamedTensors& samples) {
+/// Matches the channels of all pairs, or of those where pruning may have left fewer: what both networks make of the
+/// samples tells.
+void find_kept(std::vector<FeaturePair>& pairs, const Model& student, const Model& teacher, const NamedTensors& samples,
+               bool all) {
   SessionOptions mine{.force_float32 = true}, theirs{.force_float32 = true};
   std::vector<FeaturePair*> pruned;
   for (FeaturePair& pair : pairs) {
-    if (!is_pruned(pair.student_shape, pair.teacher_shape)) continue;
+    if (!all && !is_pruned(pair.student_shape, pair.teacher_shape)) continue;
     pruned.push_back(&pair);
     mine.extra_outputs.push_back(pair.student);
     theirs.extra_outputs.push_back(pair.teacher);
@@ -108,18 +109,24 @@ void find_kept(std::vector<FeaturePair>& pairs, const Model& student, const Mode
     pruned[i]->kept = match_channels(given[student.graph.outputs.size() + i], wanted[teacher.graph.outputs.size() + i]);
 }
 
+/// Not the student's own: another network may have a value of the same name that means something else.
+bool is_unrelated(const FeaturePair& pair) {
+  return !pair.kept || (pair.same_channels() && pair.kept->student != pair.kept->teacher);
+}
+
 }  // namespace
 
 std::vector<FeaturePair> find_features(const Model& student, const Model& teacher,
                                        const std::vector<std::string>& words, const NamedTensors& samples) {
-  if (words.empty()) return {};
+  const std::string only = words.size() == 1 ? words.front() : "";
+  if (words.empty() || only == "none") return {};
   const Trace student_trace = trace_model(student, samples, 0), teacher_trace = trace_model(teacher, samples, 0);
   std::vector<FeaturePair> pairs;
-  if (words == std::vector<std::string>{"auto"}) {
+  if (only == "auto" || only == "same") {
     pairs = common_values(student, student_trace, teacher_trace, false);
     if (pairs.empty()) pairs = common_values(student, student_trace, teacher_trace, true);
-    if (pairs.empty()) pairs = values_of_one_size(student, student_trace, teacher, teacher_trace);
-    if (pairs.empty())
+    if (only == "auto" && pairs.empty()) pairs = values_of_one_size(student, student_trace, teacher, teacher_trace);
+    if (only == "auto" && pairs.empty())
       fail(ErrorCode::kInvalidArgument,
            "features=auto: student and teacher have no images of one size inside\n  remedy: name pairs: "
            "student=teacher");
@@ -131,7 +138,10 @@ std::vector<FeaturePair> find_features(const Model& student, const Model& teache
           pair_of(mine, student_trace, equals == std::string::npos ? mine : word.substr(equals + 1), teacher_trace));
     }
   }
-  find_kept(pairs, student, teacher, samples);
+  find_kept(pairs, student, teacher, samples, only == "same");
+  if (only == "same") std::erase_if(pairs, is_unrelated);
+  for (FeaturePair& pair : pairs)
+    if (pair.same_channels()) pair.kept.reset();
   return pairs;
 }
 

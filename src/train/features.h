@@ -18,9 +18,10 @@ struct FeaturePair {
   [[nodiscard]] bool same_channels() const { return student_shape[1] == teacher_shape[1]; }
 };
 
-/// `words`: "student_value=teacher_value" (one name alone stands for both), or "auto": the last activation or sum of
-/// each image size, of the same name and shape if there is one (a network and what it was pruned from), else of the
-/// same name with fewer channels, else the last of that share of the input's size. `samples`: one batch; where there
+/// `words`: "student_value=teacher_value" (one name alone stands for both); or "same": the last activation or sum of
+/// each image size, of the same name and shape (a network and what it was pruned from), else of the same name with
+/// fewer channels, as far as channels go together (match_channels), which may be none; or "auto": such, whether they go
+/// together or not, or where there are none the last ones of each size; or "none". `samples`: one batch; where there
 /// are fewer channels it tells which were kept. Throws Error(kInvalidArgument) with the nearest names, or when nothing
 /// goes together.
 [[nodiscard]] std::vector<FeaturePair> find_features(const Model& student, const Model& teacher,

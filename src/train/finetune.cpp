@@ -7,8 +7,10 @@ namespace pare {
 namespace {
 
 /// The teacher is as a rule the network that this one was: sure of the images that both were trained on, so that only a
-/// higher temperature shows what it knows beside the label (the study in docs/finetune.md).
-constexpr TeachingDefaults kOfTheOriginal{.temperature = "6", .hard_weight = "0.1"};
+/// higher temperature, and what it computes inside, show what it knows beside the label (the study in
+/// docs/finetune.md).
+constexpr TeachingDefaults kOfTheOriginal{
+    .temperature = "6", .hard_weight = "0.1", .features = "same", .feature_weight = "10"};
 
 /// What only a teacher gives a meaning to is not left aside without a word.
 void refuse_without_teacher(const StepOptions& options) {

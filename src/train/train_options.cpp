@@ -95,8 +95,12 @@ std::vector<OptionInfo> train_option_infos(const TeachingDefaults& defaults) {
       number("temperature", defaults.temperature,
              "T: both networks' scores are divided by it before they are compared"),
       number("hard-weight", defaults.hard_weight, "share of the labels in the loss when there is a teacher"),
-      {"features", Type::kWordList, "", {}, "hidden layers compared as well: auto, or student_value=teacher_value,..."},
-      number("feature-weight", "1", "weight of the hidden layers in the loss"),
+      {"features",
+       Type::kWordList,
+       defaults.features,
+       {},
+       "hidden layers compared as well: none, same (of one name and size in both), auto, or student=teacher,..."},
+      number("feature-weight", defaults.feature_weight, "weight of the hidden layers in the loss"),
       {"no-labels", Type::kFlag, "off", {}, "the teacher alone, even where there are labels"},
       word("precision", "auto", {"auto", "float32", "bfloat16"}, "of the computation; auto: what is faster here"),
       {"qat", Type::kFlag, "off", {}, "quantization-aware training of a network that pare quantize made"},
@@ -147,7 +151,7 @@ TrainOptions read_train_options(const StepOptions& options, const Context& conte
                                                        {"bounded", SoftLoss::kTeacherBounded}});
   train.temperature = options.number("temperature");
   train.hard_weight = options.number("hard-weight");
-  if (options.given("features")) train.features = options.words("features");
+  train.features = options.words("features");
   train.feature_weight = options.number("feature-weight");
   train.use_labels = !options.flag("no-labels");
   train.precision = chosen<Precision>(

@@ -10,7 +10,7 @@ namespace pare {
 
 /// How a teacher is followed unless an option says otherwise.
 struct TeachingDefaults {
-  const char *temperature = "3", *hard_weight = "0.3";
+  const char *temperature = "3", *hard_weight = "0.3", *features = "none", *feature_weight = "1";
 };
 [[nodiscard]] std::vector<OptionInfo> train_option_infos(const TeachingDefaults& defaults);
 /// Throws Error(kInvalidArgument) naming the option that is out of range.

@@ -255,6 +255,16 @@ TEST(Distill, ChannelsThatPruningKeptAreComparedWithoutAnAdapter) {
   EXPECT_LT(result.epochs.back().feature, 0.9 * result.epochs.front().feature);
   options.features = {"auto"};
   EXPECT_THAT(train_model(student, &teacher, data, options).notes.front(), ::testing::HasSubstr("h (kept channels)"));
+  options.features = {"same"};
+  EXPECT_THAT(train_model(student, &teacher, data, options).notes.front(), ::testing::HasSubstr("h (kept channels)"));
+  for (const Model& other : {small_net(5, 9), small_net(8, 9)})  // names and shapes alike, but another network
+    EXPECT_THAT(train_model(other, &teacher, data, options).notes.front(),
+                ::testing::Not(::testing::HasSubstr("hidden")));
+  Model moved = teacher;
+  std::vector<float> weights = moved.graph.initializers.find("w")->to_floats();
+  for (float& weight : weights) weight *= 1.1F;
+  moved.graph.initializers.set("w", Tensor::of<float>({8, 3, 3, 3}, weights));
+  EXPECT_THAT(train_model(moved, &teacher, data, options).notes.front(), ::testing::HasSubstr("hidden layers h, r,"));
   options.features = {"h"};
   EXPECT_THAT(train_model(small_net(5, 9), &teacher, data, options).notes.front(),
               ::testing::HasSubstr("h (1x1 adapter)"));

@@ -14,6 +14,11 @@
 namespace pare {
 namespace {
 
+/// Not by a default that takes what there is.
+bool asks_for_features(const std::vector<std::string>& words) {
+  return !words.empty() && words.front() != "same" && words.front() != "none";
+}
+
 at::Tensor indices_of(const std::vector<std::int64_t>& channels) {
   return at::tensor(at::IntArrayRef(channels), at::kLong);
 }
@@ -113,7 +118,7 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
   student_values_ = values_of(student.graph, classes);
   if (student_values_.empty()) fail(ErrorCode::kInvalidArgument, "the network has no float32 output to be trained on");
   outputs_ = student_values_.size();
-  if (!has_teacher_ && !options.features.empty())
+  if (!has_teacher_ && asks_for_features(options.features))
     fail(ErrorCode::kInvalidArgument, "features are compared with a teacher's\n  remedy: give --teacher MODEL");
   if (!has_teacher_) return;
   teacher_values_ = values_of(teacher->graph, classes);
@@ -125,7 +130,8 @@ Objective::Objective(const Model& student, const Model* teacher, const Dataset& 
 }
 
 void Objective::add_features(const Model& student, const Model& teacher, const Dataset& data) {
-  if (options_.features.empty()) return;
+  const bool same = options_.features == std::vector<std::string>{"same"};
+  if (options_.features.empty() || (same && (task_ != Task::kClassification || options_.quantization_aware))) return;
   constexpr std::int64_t kSamples = 32;
   const std::int64_t count = fixed_batch(student.graph.inputs).value_or(std::min(kSamples, data.size()));
   const std::vector<std::int64_t> some = sample_indices(data.size(), std::min(count, data.size()), options_.seed);
