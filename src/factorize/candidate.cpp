@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/fail.h"
+#include "ops/weight_layer.h"
 
 namespace pare {
 namespace {
@@ -50,7 +51,7 @@ RankCandidates find_candidates(const Model& model, const Trace& trace, const Ran
   RankCandidates found;
   for (std::size_t i = 0; i < model.graph.nodes.size(); ++i) {
     const Node& node = model.graph.nodes[i];
-    if (!node.is("Conv") && !node.is("Gemm") && !node.is("MatMul") && !node.is("ConvTranspose")) continue;
+    if (!is_weight_layer(node)) continue;
     const std::string label = node_label(node, static_cast<std::int64_t>(i));
     const auto skip = [&](std::string reason) { found.skipped.push_back({label, node.op_type, std::move(reason)}); };
     if (node.is("MatMul") && index.constant(node.input(1)).empty()) continue;  // a product of two activations

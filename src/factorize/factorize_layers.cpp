@@ -16,15 +16,15 @@
 #include "factorize/network_cost.h"
 #include "factorize/time_ways.h"
 #include "factorize/walk.h"
-#include "pare/measure.h"
+#include "measure/side_by_side.h"
 #include "step/prove.h"
 #include "step/select.h"
 
 namespace pare {
 namespace {
 
-constexpr double kTimingSeconds = 1, kMostSeconds = 8;
-constexpr double kNarrow = 0.06;  ///< width of an interval that is good enough, of the ratio
+constexpr double kTimingSeconds = 1, kMostSeconds = 8;  ///< where time is the goal a busy machine gets more of it
+constexpr double kNarrow = 0.06;                        ///< width of an interval that is good enough, of the ratio
 constexpr int kAttempts = 4;
 constexpr double kPlanSeconds = 8;
 constexpr double kInPlaceMs = 10;   ///< of slower networks each layer is timed alone; then plans are timed as a whole
@@ -153,7 +153,8 @@ class Job {
       take_timed(choice);
       if (chosen_.empty()) return;
       // Savings add up only nearly: shapes alone tell the time, so this costs no fitting.
-      const double share = 1 / speed_of(with_shapes(model_, candidates_, shapes_of(choice.option))).ratio;
+      const double share =
+          1 / time_against_original(with_shapes(model_, candidates_, shapes_of(choice.option))).speed.ratio;
       if (share <= target_.keep && (!best || choice.error < best->error)) best = choice;
       if (share <= target_.keep && share > 0.96 * target_.keep) break;
       if (!choice.reached && share > target_.keep) break;
@@ -223,20 +224,13 @@ class Job {
 
   // --- Report
 
-  SpeedComparison speed_of(const Model& changed) {
-    SessionOptions session = context_.session;
-    session.extra_outputs.clear();
-    const auto before = open_session(model_, session), after = open_session(changed, session);
-    before->bind(inputs_);
-    after->bind(inputs_);
-    timed_with_ = before->description();
-    // Where time is the goal a busy machine gets more of it.
-    for (double seconds = kTimingSeconds;; seconds *= 2) {
-      SpeedComparison speed =
-          compare_speed(*before, *after, {.budget_s = seconds, .seed = context_.seed}, *context_.progress);
-      const bool narrow = speed.interval.high - speed.interval.low < kNarrow * speed.ratio;
-      if (!by_time_ || narrow || seconds >= kMostSeconds) return speed;
+  SideBySide time_against_original(const Model& changed) const {
+    SideBySideOptions options{.benchmark = {.budget_s = kTimingSeconds, .seed = context_.seed}};
+    if (by_time_) {
+      options.most_s = kMostSeconds;
+      options.narrow = kNarrow;
     }
+    return time_side_by_side(model_, changed, inputs_, context_.session, options, *context_.progress);
   }
 
   void report(const Walked& walked) {
@@ -249,7 +243,8 @@ class Job {
     }
     for (const std::string& note : walked.notes) result_.notes.push_back(note);
     result_.figures["factorized_layers"] = static_cast<double>(chosen_.size());
-    const SpeedComparison speed = speed_of(result_.model);
+    const SideBySide timed = time_against_original(result_.model);
+    const SpeedComparison& speed = timed.speed;
     if (!by_layer_) {
       result_.figures["asked_share"] = target_.keep;
       result_.figures["got_share"] = got_;
@@ -257,8 +252,7 @@ class Job {
       if (!by_time_ && !reached_) result_.missed = fmt::format("{}: {:.4g} % is the least", target_.text, 100 * got_);
     }
     result_.figures["speed_ratio"] = speed.ratio;
-    result_.notes.push_back(fmt::format("measured {:.2f} times as fast as before ({:.2f} to {:.2f}), {}, batch 1",
-                                        speed.ratio, speed.interval.low, speed.interval.high, timed_with_));
+    result_.notes.push_back(timed.text());
     if (by_time_ && speed.ratio * target_.keep < 1)
       result_.missed = fmt::format("{}: {:.2f} times as fast was measured", target_.text, speed.ratio);
     if (!by_time_ && speed.verdict == Verdict::kSlower)
@@ -280,7 +274,6 @@ class Job {
   LayerOptions layers_;
   std::vector<ChosenRank> chosen_;
   double before_ = 0, got_ = 1;
-  std::string timed_with_;
   StepResult result_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/fail.h"
+#include "ops/weight_layer.h"
 
 namespace pare {
 namespace {
@@ -169,8 +170,7 @@ void zero_input_channels(Model& model, std::int64_t node_index, const std::vecto
   if (channels.empty()) return;
   const Node node = model.graph.nodes[static_cast<std::size_t>(node_index)];
   const Tensor weight = model.graph.constant(node.input(1));
-  const bool known = node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm") || node.is("MatMul");
-  if (!known || !is_floats(weight) || weight.rank() < 2)
+  if (!is_weight_layer(node) || !is_floats(weight) || weight.rank() < 2)
     fail(ErrorCode::kUnsupported, "{}: cannot take input channels out of this node\n  remedy: leave its channels whole",
          node_label(node, node_index));
   std::vector<float> values = weight.to_floats();

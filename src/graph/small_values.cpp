@@ -2,177 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <limits>
+#include <functional>
 #include <numeric>
 #include <utility>
 
 #include "core/fail.h"
+#include "graph/small_numbers.h"
 
 namespace pare {
 namespace {
 
-using Number = long double;  // holds every int64 and every double
-
-template <class T>
-bool fits(Number value) {
-  return value >= static_cast<Number>(std::numeric_limits<T>::min()) &&
-         value <= static_cast<Number>(std::numeric_limits<T>::max());
-}
-
-struct Small {
-  DType dtype = DType::kUndefined;
-  Shape shape;
-  std::vector<Number> values;
-
-  [[nodiscard]] std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
-  [[nodiscard]] Shape ints() const {
-    Shape numbers;
-    for (const Number value : values) {
-      if (!fits<std::int64_t>(value)) throw Error(ErrorCode::kMalformedModel, "no integer");
-      numbers.push_back(static_cast<std::int64_t>(value));
-    }
-    return numbers;
-  }
-};
-using Result = std::optional<Small>;
-
-Result small_of(const Tensor& tensor) {
-  if (tensor.empty() || tensor.dtype() == DType::kString || dtype_bits(tensor.dtype()) < 8 ||
-      tensor.element_count() > kMostSmallValues)
-    return std::nullopt;
-  Small small{tensor.dtype(), tensor.shape(), {}};
-  if (tensor.dtype() == DType::kFloat64) {
-    for (const double value : tensor.data<double>()) small.values.push_back(value);
-  } else if (is_float(tensor.dtype())) {
-    for (const float value : tensor.to_floats()) small.values.push_back(value);
-  } else {
-    for (const std::int64_t value : tensor.to_int64s()) small.values.push_back(static_cast<Number>(value));
-  }
-  return small;
-}
-
-template <class T>
-Tensor typed(const Small& small) {
-  std::vector<T> values;
-  for (const Number value : small.values) {
-    if (std::is_integral_v<T> && !fits<T>(value)) return {};
-    values.push_back(static_cast<T>(value));
-  }
-  return Tensor::of<T>(small.shape, values);
-}
-Tensor tensor_of(const Small& small) {
-  switch (small.dtype) {
-    case DType::kInt64:
-      return typed<std::int64_t>(small);
-    case DType::kInt32:
-      return typed<std::int32_t>(small);
-    case DType::kFloat32:
-      return typed<float>(small);
-    case DType::kFloat64:
-      return typed<double>(small);
-    case DType::kBool:
-      return typed<bool>(small);
-    default:
-      return {};
-  }
-}
-
-Small ints(std::vector<std::int64_t> values) {
-  Small small{DType::kInt64, {static_cast<std::int64_t>(values.size())}, {}};
-  small.values.assign(values.begin(), values.end());
-  return small;
-}
-
-Shape strides_of(const Shape& shape) {
-  Shape strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
-/// A tensor of `shape` whose element at an index is value(index).
-template <class F>
-Result made(DType dtype, Shape shape, F&& value) {
-  if (element_count(shape) > kMostSmallValues) return std::nullopt;
-  Small out{dtype, shape, {}};
-  Shape index(shape.size(), 0);
-  for (std::int64_t left = element_count(shape); left > 0; --left) {
-    out.values.push_back(value(index));
-    for (std::size_t i = shape.size(); i-- > 0;) {
-      if (++index[i] < shape[i]) break;
-      index[i] = 0;
-    }
-  }
-  return out;
-}
-
-/// Element of `small` at an index of a shape it broadcasts to.
-Number broadcast_at(const Small& small, const Shape& index) {
-  const Shape strides = strides_of(small.shape);
-  std::int64_t offset = 0;
-  const std::size_t skip = index.size() - small.shape.size();
-  for (std::size_t i = 0; i < small.shape.size(); ++i)
-    if (small.shape[i] != 1) offset += index[skip + i] * strides[i];
-  return small.values[static_cast<std::size_t>(offset)];
-}
-
-std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
-  Shape out(std::max(a.size(), b.size()), 1);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
-    if (x != y && x != 1 && y != 1) return std::nullopt;
-    out[out.size() - 1 - i] = x == 1 ? y : x;
-  }
-  return out;
-}
-
-template <class F>
-Result elementwise(const Small& a, const Small& b, DType dtype, F&& compute) {
-  const auto shape = broadcast(a.shape, b.shape);
-  if (!shape) return std::nullopt;
-  return made(dtype, *shape,
-              [&](const Shape& index) { return compute(broadcast_at(a, index), broadcast_at(b, index)); });
-}
-
-Result arithmetic(const std::string& op, const Small& a, const Small& b) {
-  const bool whole = !is_float(a.dtype);
-  if (op == "Add") return elementwise(a, b, a.dtype, [](Number x, Number y) { return x + y; });
-  if (op == "Sub") return elementwise(a, b, a.dtype, [](Number x, Number y) { return x - y; });
-  if (op == "Mul") return elementwise(a, b, a.dtype, [](Number x, Number y) { return x * y; });
-  if (op == "Min") return elementwise(a, b, a.dtype, [](Number x, Number y) { return std::min(x, y); });
-  if (op == "Max") return elementwise(a, b, a.dtype, [](Number x, Number y) { return std::max(x, y); });
-  if (op == "Equal") return elementwise(a, b, DType::kBool, [](Number x, Number y) { return Number(x == y); });
-  if (op == "Greater") return elementwise(a, b, DType::kBool, [](Number x, Number y) { return Number(x > y); });
-  if (op == "Less") return elementwise(a, b, DType::kBool, [](Number x, Number y) { return Number(x < y); });
-  if (std::find(b.values.begin(), b.values.end(), Number(0)) != b.values.end()) return std::nullopt;
-  if (op == "Div")
-    return elementwise(a, b, a.dtype, [&](Number x, Number y) { return whole ? std::trunc(x / y) : x / y; });
-  if (op == "Mod" && whole)
-    return elementwise(a, b, a.dtype, [](Number x, Number y) { return x - y * std::floor(x / y); });
-  return std::nullopt;
-}
-
-template <class F>
-Small mapped(Small small, F&& compute) {
-  for (Number& value : small.values) value = compute(value);
-  return small;
-}
-std::optional<Small> unary(const std::string& op, const Small& a) {
-  if (op == "Identity") return a;
-  if (op == "Neg") return mapped(a, [](Number x) { return -x; });
-  if (op == "Abs") return mapped(a, [](Number x) { return std::abs(x); });
-  if (op == "Floor") return mapped(a, [](Number x) { return std::floor(x); });
-  if (op == "Ceil") return mapped(a, [](Number x) { return std::ceil(x); });
-  if (op == "Not") return mapped(a, [](Number x) { return Number(x == 0); });
-  return std::nullopt;
-}
+using Result = std::optional<SmallNumbers>;
 
 class Evaluator {
  public:
   Evaluator(const Node& node, const std::vector<Tensor>& tensors,
             const std::function<std::optional<Shape>(std::size_t)>& input_shape)
       : node_(node), input_shape_(input_shape) {
-    for (const Tensor& tensor : tensors) in_.push_back(small_of(tensor));
+    for (const Tensor& tensor : tensors) in_.push_back(small_numbers(tensor));
   }
 
   Result run() const {
@@ -195,8 +42,8 @@ class Evaluator {
     if (op == "ConstantOfShape") return constant_of_shape();
     if (op == "Expand") return expand();
     if (op == "ReduceProd") return reduce_prod();
-    if (node_.inputs.size() == 1) return unary(op, *in(0));
-    if (node_.inputs.size() == 2) return arithmetic(op, *in(0), *in(1));
+    if (node_.inputs.size() == 1) return unary_numbers(op, *in(0));
+    if (node_.inputs.size() == 2) return binary_numbers(op, *in(0), *in(1));
     return std::nullopt;
   }
 
@@ -218,12 +65,12 @@ class Evaluator {
     const auto rank = static_cast<std::int64_t>(known->size());
     const auto bounded = [&](std::int64_t at) { return std::clamp(at < 0 ? at + rank : at, std::int64_t{0}, rank); };
     const std::int64_t start = bounded(node_.int_or("start", 0)), end = bounded(node_.int_or("end", rank));
-    return ints(start < end ? Shape(known->begin() + start, known->begin() + end) : Shape());
+    return small_ints(start < end ? Shape(known->begin() + start, known->begin() + end) : Shape());
   }
   Result size() const {
     const auto known = input_shape_(0);
     if (!known) return std::nullopt;
-    return Small{DType::kInt64, {}, {static_cast<Number>(element_count(*known))}};
+    return SmallNumbers{DType::kInt64, {}, {static_cast<Number>(element_count(*known))}};
   }
 
   Result concat() const {
@@ -239,18 +86,18 @@ class Evaluator {
       if (other != shape) return std::nullopt;
       shape[at] += part;
     }
-    return made(in(0)->dtype, shape, [&](Shape index) {
+    return make_numbers(in(0)->dtype, shape, [&](Shape index) {
       std::size_t part = 0;
       while (index[at] >= in(part)->shape[at]) index[at] -= in(part++)->shape[at];
-      return broadcast_at(*in(part), index);
+      return number_at(*in(part), index);
     });
   }
   Result where() const {
-    const auto shape = broadcast(in(1)->shape, in(2)->shape);
-    const auto all = shape ? broadcast(*shape, in(0)->shape) : std::nullopt;
+    const auto shape = broadcast_shape(in(1)->shape, in(2)->shape);
+    const auto all = shape ? broadcast_shape(*shape, in(0)->shape) : std::nullopt;
     if (!all) return std::nullopt;
-    return made(in(1)->dtype, *all, [&](const Shape& index) {
-      return broadcast_at(*in(0), index) != 0 ? broadcast_at(*in(1), index) : broadcast_at(*in(2), index);
+    return make_numbers(in(1)->dtype, *all, [&](const Shape& index) {
+      return number_at(*in(0), index) != 0 ? number_at(*in(1), index) : number_at(*in(2), index);
     });
   }
   Result range() const {
@@ -258,8 +105,8 @@ class Evaluator {
     const Number start = in(0)->values.at(0), end = in(1)->values.at(0), step = in(2)->values[0];
     const Number count = std::max(Number(0), std::ceil((end - start) / step));
     if (!(count <= kMostSmallValues)) return std::nullopt;
-    return made(in(0)->dtype, {static_cast<std::int64_t>(count)},
-                [&](const Shape& index) { return start + static_cast<Number>(index[0]) * step; });
+    return make_numbers(in(0)->dtype, {static_cast<std::int64_t>(count)},
+                        [&](const Shape& index) { return start + static_cast<Number>(index[0]) * step; });
   }
   Result slice() const {
     const auto starts = list(1, "starts"), ends = list(2, "ends"), steps = list(4, "steps");
@@ -283,9 +130,9 @@ class Evaluator {
       const std::int64_t span = last - first[at];
       shape[at] = std::max<std::int64_t>(0, (span + step[at] - (step[at] > 0 ? 1 : -1)) / step[at]);
     }
-    return made(in(0)->dtype, shape, [&](Shape index) {
+    return make_numbers(in(0)->dtype, shape, [&](Shape index) {
       for (std::size_t i = 0; i < index.size(); ++i) index[i] = first[i] + index[i] * step[i];
-      return broadcast_at(*in(0), index);
+      return number_at(*in(0), index);
     });
   }
   Result gather() const {
@@ -300,28 +147,23 @@ class Evaluator {
     shape.insert(shape.end(), in(1)->shape.begin(), in(1)->shape.end());
     shape.insert(shape.end(), in(0)->shape.begin() + axis + 1, in(0)->shape.end());
     const auto inner = static_cast<std::ptrdiff_t>(in(1)->shape.size());
-    return made(in(0)->dtype, shape, [&](const Shape& index) {
+    return make_numbers(in(0)->dtype, shape, [&](const Shape& index) {
       const Shape chosen(index.begin() + axis, index.begin() + axis + inner);
-      const auto picked = static_cast<std::int64_t>(broadcast_at(*in(1), chosen));
+      const auto picked = static_cast<std::int64_t>(number_at(*in(1), chosen));
       Shape source(index.begin(), index.begin() + axis);
       source.push_back(picked < 0 ? picked + size : picked);
       source.insert(source.end(), index.begin() + axis + inner, index.end());
-      return at_exact(*in(0), source);
+      return number_at(*in(0), source);
     });
   }
-  static Number at_exact(const Small& small, const Shape& index) {
-    const Shape strides = strides_of(small.shape);
-    return small.values[static_cast<std::size_t>(
-        std::inner_product(index.begin(), index.end(), strides.begin(), std::int64_t{0}))];
-  }
   Result cast() const {
-    Small out = *in(0);
+    SmallNumbers out = *in(0);
     out.dtype = static_cast<DType>(node_.int_or("to", 0));
     if (is_float(out.dtype)) return out;
-    if (out.dtype == DType::kBool) return mapped(out, [](Number x) { return Number(x != 0); });
+    if (out.dtype == DType::kBool) return map_numbers(out, [](Number x) { return Number(x != 0); });
     for (const Number value : out.values)
       if (!(std::abs(value) < 0x1p63L)) return std::nullopt;
-    return mapped(out, [](Number x) { return std::trunc(x); });
+    return map_numbers(out, [](Number x) { return std::trunc(x); });
   }
   Result reshape() const {
     auto shape = list(1, "shape");
@@ -342,7 +184,7 @@ class Evaluator {
     for (const std::int64_t dim : shape)
       if (dim < 0) return std::nullopt;
     if (element_count(shape) != static_cast<std::int64_t>(in(0)->values.size())) return std::nullopt;
-    return Small{in(0)->dtype, shape, in(0)->values};
+    return SmallNumbers{in(0)->dtype, shape, in(0)->values};
   }
   Result transpose() const {
     Shape order(in(0)->shape.size());
@@ -354,10 +196,10 @@ class Evaluator {
       shape.push_back(in(0)->shape[static_cast<std::size_t>(axis)]);
     }
     if (shape.size() != in(0)->shape.size()) return std::nullopt;
-    return made(in(0)->dtype, shape, [&](const Shape& index) {
+    return make_numbers(in(0)->dtype, shape, [&](const Shape& index) {
       Shape source(index.size());
       for (std::size_t i = 0; i < order.size(); ++i) source[static_cast<std::size_t>(order[i])] = index[i];
-      return at_exact(*in(0), source);
+      return number_at(*in(0), source);
     });
   }
   Result squeeze() const {
@@ -385,23 +227,23 @@ class Evaluator {
     return viewed(shape);
   }
   Result constant_of_shape() const {
-    Small value{DType::kFloat32, {1}, {0}};
+    SmallNumbers value{DType::kFloat32, {1}, {0}};
     if (const Attribute* given = node_.find_attribute("value"))
       if (const auto* tensor = std::get_if<Tensor>(&given->value))
-        if (auto small = small_of(*tensor); small && small->values.size() == 1) value = *small;
+        if (auto small = small_numbers(*tensor); small && small->values.size() == 1) value = *small;
     for (const std::int64_t dim : in(0)->ints())
       if (dim < 0) return std::nullopt;
-    return made(value.dtype, in(0)->ints(), [&](const Shape&) { return value.values[0]; });
+    return make_numbers(value.dtype, in(0)->ints(), [&](const Shape&) { return value.values[0]; });
   }
   Result expand() const {
-    const auto shape = in(1) ? broadcast(in(0)->shape, in(1)->ints()) : std::nullopt;
+    const auto shape = in(1) ? broadcast_shape(in(0)->shape, in(1)->ints()) : std::nullopt;
     if (!shape) return std::nullopt;
-    return made(in(0)->dtype, *shape, [&](const Shape& index) { return broadcast_at(*in(0), index); });
+    return make_numbers(in(0)->dtype, *shape, [&](const Shape& index) { return number_at(*in(0), index); });
   }
   Result reduce_prod() const {
     if (in(0)->rank() != 1) return std::nullopt;
     const Number product = std::accumulate(in(0)->values.begin(), in(0)->values.end(), Number(1), std::multiplies<>());
-    return Small{in(0)->dtype, node_.int_or("keepdims", 1) != 0 ? Shape{1} : Shape{}, {product}};
+    return SmallNumbers{in(0)->dtype, node_.int_or("keepdims", 1) != 0 ? Shape{1} : Shape{}, {product}};
   }
 
   const Node& node_;
@@ -416,7 +258,7 @@ Tensor small_value(const Node& node, const std::vector<Tensor>& inputs,
   if (!node.domain.empty() || node.outputs.size() != 1 || node.has_subgraph()) return {};
   try {
     const Result result = Evaluator(node, inputs, input_shape).run();
-    return result ? tensor_of(*result) : Tensor();
+    return result ? to_tensor(*result) : Tensor();
   } catch (const Error&) {
     return {};  // a malformed node: others tell
   } catch (const std::out_of_range&) {

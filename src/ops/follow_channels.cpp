@@ -6,6 +6,8 @@
 #include <array>
 #include <deque>
 
+#include "ops/weight_layer.h"
+
 namespace pare {
 namespace {
 
@@ -50,9 +52,6 @@ bool keeps_channels(const Node& node) {
   return node.domain.empty() &&
          std::find(kKeepChannels.begin(), kKeepChannels.end(), node.op_type) != kKeepChannels.end();
 }
-bool is_layer(const Node& node) {
-  return node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm") || node.is("MatMul");
-}
 
 }  // namespace
 
@@ -67,7 +66,7 @@ std::string channels_end(const Graph& graph, const ConstantRoots& constants, con
       const Node& node = graph.nodes[static_cast<std::size_t>(use.node)];
       if (node.is("Shape") || node.is("Size")) continue;
       const bool depthwise = node.is("Conv") && node.int_or("group", 1) > 1;
-      if (is_layer(node) && !depthwise) {
+      if (is_weight_layer(node) && !depthwise) {
         if (use.input == 0 && constants.is_constant(node.input(1))) continue;
         return fmt::format("{} multiplies it with another computed value", node_label(node, use.node));
       }

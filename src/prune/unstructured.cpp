@@ -11,6 +11,7 @@
 #include "core/fail.h"
 #include "core/words.h"
 #include "ops/macs.h"
+#include "ops/weight_layer.h"
 #include "pare/model_io.h"
 #include "prune/zero_filters.h"
 
@@ -57,7 +58,7 @@ class Selection {
   std::vector<Layer> run() {
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (!node.is("Conv") && !node.is("ConvTranspose") && !node.is("Gemm") && !node.is("MatMul")) continue;
+      if (!is_weight_layer(node)) continue;
       const auto at = static_cast<std::int64_t>(i);
       const std::size_t input = weight_input(node);
       if (const std::string why = why_not(node, at, input); !why.empty())

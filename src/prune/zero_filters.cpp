@@ -7,6 +7,7 @@
 
 #include "core/fail.h"
 #include "ops/macs.h"
+#include "ops/weight_layer.h"
 #include "pare/channels.h"
 #include "prune/filters.h"
 #include "step/prove.h"
@@ -65,7 +66,7 @@ std::vector<ZeroFilters> find_zero_filters(const Graph& graph) {
   std::vector<ZeroFilters> found;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    if (!node.is("Conv") && !node.is("ConvTranspose") && !node.is("Gemm") && !node.is("MatMul")) continue;
+    if (!is_weight_layer(node)) continue;
     const auto at = static_cast<std::int64_t>(i);
     const auto filters = filters_of(graph, index, at);
     std::vector<float> biases(filters.size(), 0.F);

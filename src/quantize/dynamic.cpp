@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "core/fail.h"
+#include "ops/weight_layer.h"
 #include "quantize/plan.h"
 #include "quantize/weights.h"
 
@@ -39,8 +40,7 @@ class Rewriter {
         continue;
       }
       graph().nodes.push_back(node);
-      if (node.is("MatMul") || node.is("Gemm") || node.is("Conv") || node.is("ConvTranspose"))
-        result_.skipped.push_back({label, node.op_type, reason});
+      if (is_weight_layer(node)) result_.skipped.push_back({label, node.op_type, reason});
     }
     drop_unread_weights();
     return std::move(result_);

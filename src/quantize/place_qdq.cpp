@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/fail.h"
+#include "ops/weight_layer.h"
 #include "quantize/weights.h"
 
 namespace pare {
@@ -130,9 +131,7 @@ class Placer {
   }
 
   void make_integer(std::size_t i, Node& node) {
-    const Tensor weights = node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm") || node.is("MatMul")
-                               ? source_.constant(node.input(1))
-                               : Tensor();
+    const Tensor weights = is_weight_layer(node) ? source_.constant(node.input(1)) : Tensor();
     const std::string input = node.input(0);
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const auto other = for_integer_readers_.find(node.inputs[k]);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/fail.h"
+#include "ops/weight_layer.h"
 #include "train/lower/torch_tensor.h"
 #include "train/torch/executor.h"
 #include "train/torch/objective.h"
@@ -18,10 +19,6 @@ namespace {
 
 constexpr float kEpsilon = 1e-5F;
 constexpr std::int64_t kImages = 1024, kBatch = 64;
-
-bool is_weight_layer(const Node& node) {
-  return node.is("Conv") || node.is("ConvTranspose") || node.is("Gemm") || node.is("MatMul");
-}
 
 /// Layers from which an output is reached without passing another one.
 std::set<std::int64_t> last_layers(const Graph& graph, const GraphIndex& index) {

@@ -11,6 +11,7 @@
 #include "core/fail.h"
 #include "core/words.h"
 #include "ops/constant_roots.h"
+#include "ops/weight_layer.h"
 #include "train/lower/torch_tensor.h"
 
 namespace pare {
@@ -43,8 +44,7 @@ bool is_trained(const Graph& graph, const GraphIndex& index, const Node& node, s
   if (!node.is("Add") || input > 1) return false;  // the bias of a product
   const std::int64_t before = index.producer(node.input(1 - input));
   if (before < 0) return false;
-  const Node& product = graph.nodes[static_cast<std::size_t>(before)];
-  return product.is("MatMul") || product.is("Conv") || product.is("ConvTranspose") || product.is("Gemm");
+  return is_weight_layer(graph.nodes[static_cast<std::size_t>(before)]);
 }
 
 /// The stored tensor that a value is a view of, "" if there is none.
