@@ -28,8 +28,9 @@ TEST(Spectrum, EigenvaluesFallAndVectorsSolve) {
   EXPECT_LT(worst_from_identity(spectrum.vectors), 1e-12);
   const Matrix product = multiply(spectrum.vectors, a);
   for (std::int64_t i = 0; i < 12; ++i) {
-    if (i > 0)
+    if (i > 0) {
       EXPECT_LE(spectrum.values[static_cast<std::size_t>(i)], spectrum.values[static_cast<std::size_t>(i - 1)]);
+    }
     for (std::int64_t j = 0; j < 12; ++j)
       EXPECT_NEAR(product.at(i, j), spectrum.values[static_cast<std::size_t>(i)] * spectrum.vectors.at(i, j), 1e-10);
   }
