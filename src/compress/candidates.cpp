@@ -44,11 +44,14 @@ std::vector<std::vector<CandidateSpec>> thinner_specs(const Model& rewritten, co
   std::string common = fmt::format(" samples={}", options.calibration_samples);
   if (!options.exclude.empty()) common += " exclude=\"" + join(options.exclude, ",") + "\"";
   std::vector<std::vector<CandidateSpec>> families(2);
-  std::vector<const char*> speedups = {"1.2", "1.5", "2"};
-  if (options.finetune_time_s > 0) speedups.push_back("3");  // too thin without training
-  for (const char* speedup : speedups)
+  std::vector<const char*> pruned = {"1.2", "1.5", "2"}, low_rank = {"1.2", "1.5"};
+  if (options.finetune_time_s > 0) {  // too thin without training
+    pruned.push_back("3");
+    low_rank.push_back("2");
+  }
+  for (const char* speedup : pruned)
     families[0].push_back({fmt::format("pruned {}x", speedup), fmt::format("prune speedup={}{}", speedup, common)});
-  for (const char* speedup : {"1.2", "1.5"})
+  for (const char* speedup : low_rank)
     families[1].push_back(
         {fmt::format("low rank {}x", speedup), fmt::format("factorize speedup={}{}", speedup, common)});
   return families;
